@@ -1,0 +1,256 @@
+//! What the filters asked for: a table with one row for each recipient.
+//!
+//! Filters set cells, later ones over earlier ones; `must_encrypt` is never cleared. A
+//! message in the plan is a recipe: octets by digest, edits, and protections with the
+//! certificates chosen when the call was made. Nothing here does cryptography; the engine
+//! carries the plan out.
+
+use std::sync::Arc;
+
+use waxseal_message::{Address, Error as MessageError, Message};
+
+use crate::capabilities::{CallError, CertificateView, Parameters};
+use crate::transaction::Recipient;
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Reverse-path of every copy; `None` is the null reverse-path.
+    pub sender: Option<Address>,
+    /// One for each recipient.
+    pub rows: Vec<Row>,
+    /// What a recipient added later starts from.
+    pub everyone: Defaults,
+}
+
+/// Cells that were set for everyone, added later or not.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// The message of every recipient that no `route` names. Protections in it carry
+    /// [`Choice::Open`] until a recipient is known.
+    pub message: Recipe,
+    /// Profile applied on delivery.
+    pub on_delivery: Option<String>,
+    /// Encryption required of everyone.
+    pub must_encrypt: bool,
+}
+
+/// One recipient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Who.
+    pub recipient: Recipient,
+    /// What they get, before `on_delivery`.
+    pub message: Recipe,
+    /// A `route` names this recipient: `set-message` passes it by.
+    pub routed: bool,
+    /// Wraps whatever message the row ends with.
+    pub on_delivery: Option<Protection>,
+    /// No copy leaves unencrypted.
+    pub must_encrypt: bool,
+    /// Refused alone.
+    pub refusal: Option<Reply>,
+}
+
+/// A message as octets, edits and protections.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The octets that it starts from, edits made before the first protection included.
+    pub base: Message,
+    /// SHA-256 of `base`.
+    pub digest: [u8; 32],
+    /// What is done to it, in order.
+    pub steps: Vec<Step>,
+    /// How it reads to a filter: `base` with every edit, without the protections.
+    pub view: Message,
+}
+
+impl PartialEq for Recipe {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.steps == other.steps
+    }
+}
+
+/// One step of a recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Sign, encrypt or both.
+    Protect(Protection),
+    /// Change a header field outside of the protection.
+    Edit(HeaderEdit),
+}
+
+/// A change of header fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// On top of the others.
+    Add {
+        /// Field name.
+        name: String,
+        /// Plain text.
+        value: String,
+    },
+    /// All of that name become one.
+    Replace {
+        /// Field name.
+        name: String,
+        /// Plain text.
+        value: String,
+    },
+    /// The n-th field of that name, from the top, from 0.
+    RemoveNth {
+        /// Field name.
+        name: String,
+        /// Which of them.
+        nth: usize,
+    },
+    /// All of that name.
+    RemoveAll {
+        /// Field name.
+        name: String,
+    },
+}
+
+impl HeaderEdit {
+    /// The message with this change made. Content and its fields are never touched.
+    pub fn apply(&self, message: &Message) -> Result<Message, MessageError> {
+        match self {
+            HeaderEdit::Add { name, value } => message.with_field_added(name, value),
+            HeaderEdit::Replace { name, value } => message.with_field_replaced(name, value),
+            HeaderEdit::RemoveAll { name } => Ok(message.with_fields_removed(name)),
+            HeaderEdit::RemoveNth { name, nth } => {
+                match message.all(name).nth(*nth).map(|field| field.index()) {
+                    Some(index) => message.with_field_removed(index),
+                    None => Ok(message.clone()),
+                }
+            }
+        }
+    }
+}
+
+/// A protection that the engine carries out after the last filter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protection {
+    /// What is done.
+    pub mode: ProtectionMode,
+    /// Parameters of the (inner) signature and of the envelope. For a sending profile
+    /// only `parameters.profile` is set.
+    pub parameters: Parameters,
+    /// Parameters of the outer signature of a triple wrap made to order.
+    pub outer: Option<Parameters>,
+    /// What it means for the row's recipient.
+    pub choice: Choice,
+    /// The identity that signs, chosen when the call was made; `None` when nothing signs.
+    pub signer: Option<String>,
+    /// Why nothing signs although the mode signs: the message is not ours to sign (rule
+    /// 12) or is signed already. It goes on without that signature.
+    pub unsigned: Option<CallError>,
+}
+
+/// Sign, encrypt, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtectionMode {
+    /// A signature.
+    Sign,
+    /// An envelope.
+    Encrypt,
+    /// A signature in an envelope.
+    SignEncrypt,
+    /// A signature in an envelope in a signature (RFC 2634 §1.1).
+    TripleWrap,
+}
+
+impl ProtectionMode {
+    /// The name in configuration and in the guest contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProtectionMode::Sign => "sign",
+            ProtectionMode::Encrypt => "encrypt",
+            ProtectionMode::SignEncrypt => "sign-encrypt",
+            ProtectionMode::TripleWrap => "triple-wrap",
+        }
+    }
+
+    /// Does it make an envelope?
+    pub fn encrypts(self) -> bool {
+        self != ProtectionMode::Sign
+    }
+
+    /// Does it make a signature?
+    pub fn signs(self) -> bool {
+        self != ProtectionMode::Encrypt
+    }
+}
+
+/// What a protection means for one recipient.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    /// The mode makes no envelope, or no recipient is known yet.
+    Open,
+    /// An envelope to this certificate.
+    Encrypt(Arc<CertificateView>),
+    /// The message is an envelope already: it goes as it is.
+    AlreadyEncrypted,
+    /// No usable certificate.
+    Missing {
+        /// What the profile says becomes of the recipient.
+        action: MissingCertificate,
+        /// Why.
+        problem: CallError,
+    },
+    /// Nothing can be sent under this protection (no identity for the sender, …).
+    Refuse {
+        /// Why; `unavailable` defers, everything else refuses.
+        problem: CallError,
+    },
+}
+
+impl Choice {
+    /// Will the recipient's copy be an envelope?
+    pub fn encrypted(&self) -> bool {
+        matches!(self, Choice::Encrypt(_) | Choice::AlreadyEncrypted)
+    }
+}
+
+/// What becomes of a recipient without a usable certificate (DESIGN §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingCertificate {
+    /// Reject the whole message, naming the recipients.
+    Bounce,
+    /// No copy for the recipient.
+    Drop,
+    /// An unencrypted copy. Where encryption is required: `EncryptOrBounceRest`.
+    Split,
+    /// A refusal for the recipient, copies for the others.
+    EncryptOrBounceRest,
+    /// Defer the whole message.
+    Defer,
+    /// Quarantine the whole message.
+    Quarantine,
+}
+
+/// An SMTP reply (RFC 5321 §4.2) with its enhanced code (RFC 3463).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// 4xx or 5xx.
+    pub code: u16,
+    /// `5.7.1`.
+    pub enhanced: Option<String>,
+    /// One line of text.
+    pub text: String,
+}
+
+/// What the chain ended with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Carry the table out: the last filter proceeded, or one accepted.
+    Deliver,
+    /// Refuse the message.
+    Reject(Reply),
+    /// Try again later.
+    Defer(Reply),
+    /// Keep it for a person; the reason.
+    Quarantine(String),
+    /// Drop it silently.
+    Discard,
+}
