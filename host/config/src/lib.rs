@@ -1,0 +1,1 @@
+//! One policy directory → one generation.
