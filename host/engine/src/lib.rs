@@ -1,1 +1,23 @@
-//! 
+//! `Engine::process(transaction) → Outcome`: the chain of filters, the plan, the copies.
+//!
+//! The engine knows no protocol and reads no file. A front end hands it a [`Transaction`]
+//! and turns the [`Outcome`] into replies and deliveries. Whatever goes wrong becomes an
+//! outcome: nothing panics, nothing is lost, and nothing that must be encrypted leaves in
+//! clear.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod generation;
+mod origin;
+mod outcome;
+mod profile;
+mod transaction;
+
+pub use generation::{ConfigError, Generation, GenerationParts, SigningIdentity};
+pub use origin::{NotOurs, Origin};
+pub use outcome::{
+    Delivery, Disposition, Dropped, LayerMade, Outcome, OutgoingCopy, Refusal, Refused,
+};
+pub use profile::{
+    AlreadyProtected, CipherChoice, IdentityChoice, KeyTransportChoice, MissingIdentity, Profile,
+};
+pub use transaction::Transaction;

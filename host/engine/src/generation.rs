@@ -1,0 +1,159 @@
+//! One loaded, immutable policy with everything that it refers to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use waxseal_message::{Address, Limits};
+use waxseal_policy::Policy;
+use waxseal_smime::{Anchors, CertificateSource, Identity, Provider};
+
+use crate::origin::Origin;
+use crate::profile::{IdentityChoice, Profile};
+
+/// What a generation is made of.
+pub struct GenerationParts {
+    /// Short id, on every log line.
+    pub id: String,
+    /// The filters.
+    pub policy: Policy,
+    /// Sending profiles.
+    pub profiles: Vec<Profile>,
+    /// Signing and decryption identities.
+    pub identities: Vec<SigningIdentity>,
+    /// Where certificates of recipients come from, best first.
+    pub certificates: Vec<Arc<dyn CertificateSource>>,
+    /// Whom to trust. `None`: what the sources hold was imported, and is trusted as that.
+    pub anchors: Option<Anchors>,
+    /// Whose mail is ours.
+    pub origin: Origin,
+    /// Cryptography.
+    pub provider: Arc<dyn Provider>,
+    /// Limits on messages.
+    pub limits: Limits,
+}
+
+/// An identity and what it is for.
+#[derive(Clone)]
+pub struct SigningIdentity {
+    /// Certificate, chain and key.
+    pub identity: Identity,
+    /// Addresses that it signs for, beside those in its certificate.
+    pub addresses: Vec<Address>,
+    /// Domains that it decrypts for (rule 13).
+    pub domains: Vec<String>,
+    /// It may sign.
+    pub signs: bool,
+    /// It may decrypt.
+    pub decrypts: bool,
+}
+
+impl SigningIdentity {
+    /// Does it sign for this address?
+    pub(crate) fn signs_for(&self, address: &Address) -> bool {
+        let named = self.identity.certificate.addresses();
+        self.signs && (named.iter().chain(&self.addresses)).any(|own| own.matches(address))
+    }
+}
+
+/// A generation: what `process` works by, from its beginning to its end.
+pub struct Generation {
+    pub(crate) id: String,
+    pub(crate) policy: Policy,
+    pub(crate) profiles: BTreeMap<String, Profile>,
+    pub(crate) identities: Vec<SigningIdentity>,
+    pub(crate) certificates: Vec<Arc<dyn CertificateSource>>,
+    pub(crate) anchors: Option<Anchors>,
+    pub(crate) origin: Origin,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) limits: Limits,
+}
+
+/// The parts do not fit together.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Two profiles of one name.
+    #[error("two profiles of one name: {0}")]
+    DoubleProfile(String),
+    /// A profile names an identity that is not there.
+    #[error("profile {profile} names an identity that is not there: {identity}")]
+    UnknownIdentity {
+        /// The profile.
+        profile: String,
+        /// The identity.
+        identity: String,
+    },
+    /// A profile names an identity that may not sign.
+    #[error("profile {profile} names an identity that may not sign: {identity}")]
+    NotForSigning {
+        /// The profile.
+        profile: String,
+        /// The identity.
+        identity: String,
+    },
+}
+
+impl Generation {
+    /// Puts the parts together, if they fit.
+    pub fn new(parts: GenerationParts) -> Result<Self, ConfigError> {
+        let mut profiles = BTreeMap::new();
+        for profile in parts.profiles {
+            check_identity(&profile, &parts.identities)?;
+            if let Some(old) = profiles.insert(profile.name.clone(), profile) {
+                return Err(ConfigError::DoubleProfile(old.name));
+            }
+        }
+        Ok(Self {
+            id: parts.id,
+            policy: parts.policy,
+            profiles,
+            identities: parts.identities,
+            certificates: parts.certificates,
+            anchors: parts.anchors,
+            origin: parts.origin,
+            provider: parts.provider,
+            limits: parts.limits,
+        })
+    }
+
+    /// Short id, on every log line.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The filters.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The sending profiles, by name.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.values()
+    }
+
+    /// The identities.
+    pub fn identities(&self) -> &[SigningIdentity] {
+        &self.identities
+    }
+
+    pub(crate) fn identity(&self, name: &str) -> Option<&SigningIdentity> {
+        self.identities
+            .iter()
+            .find(|identity| identity.identity.name == name)
+    }
+}
+
+fn check_identity(profile: &Profile, identities: &[SigningIdentity]) -> Result<(), ConfigError> {
+    let IdentityChoice::Named(name) = &profile.identity else {
+        return Ok(());
+    };
+    let (profile, identity) = (profile.name.clone(), name.clone());
+    match identities
+        .iter()
+        .find(|candidate| candidate.identity.name == *name)
+    {
+        None => Err(ConfigError::UnknownIdentity { profile, identity }),
+        Some(found) if !found.signs => Err(ConfigError::NotForSigning { profile, identity }),
+        Some(_) => Ok(()),
+    }
+}
