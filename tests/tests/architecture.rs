@@ -1,0 +1,71 @@
+//! The house as it stands obeys its rules of who may know whom, and who may touch the world.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use waxseal_tests::{arrows, metadata};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
+}
+
+#[test]
+fn no_arrow_is_forbidden() {
+    let members = metadata::members(&root()).unwrap();
+    assert!(members.packages.len() >= 9, "not the whole workspace");
+    let forbidden = arrows::forbidden(&members);
+    assert!(
+        forbidden.is_empty(),
+        "forbidden arrows:\n  {}",
+        forbidden.join("\n  ")
+    );
+}
+
+/// Files, sockets and the clock belong to stores, front ends and the command line: what these
+/// crates do depends on their arguments alone.
+#[test]
+fn the_inner_crates_ask_nothing_of_the_world() {
+    const ASKS: [&str; 6] = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "SystemTime::now",
+        "std::process",
+        "File::open",
+    ];
+    const INNER: [&str; 3] = ["message", "smime", "provider-rustcrypto"];
+    let mut found = Vec::new();
+    for name in INNER {
+        for file in sources(&root().join("host").join(name).join("src")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            // What follows the tests of a file is tests.
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
+            let asked = lines.filter(|l| ASKS.iter().any(|a| l.contains(a)));
+            found.extend(asked.map(|l| format!("{}: {}", file.display(), l.trim())));
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "inner crates touch the world:\n  {}",
+        found.join("\n  ")
+    );
+}
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs")
+            && path.file_stem().is_none_or(|s| s != "tests")
+        {
+            found.push(path);
+        }
+    }
+    found
+}
