@@ -19,6 +19,16 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("waxseal-provider-*", &["waxseal-smime"]),
     ("waxseal-stores", &["waxseal-smime", "waxseal-message"]),
+    (
+        "waxseal-config",
+        &[
+            "waxseal-message",
+            "waxseal-smime",
+            "waxseal-policy",
+            "waxseal-engine",
+            "waxseal-stores",
+        ],
+    ),
     ("waxseal", &["waxseal-*"]),
     // What filters are written with stands alone: its other side is the WIT.
     ("waxseal-guest", &["waxseal-guest-macros"]),
@@ -56,16 +66,6 @@ const OUTSIDE: &[Reserved] = &[
     Reserved {
         crates: &[
             "rsa",
-            "sha1",
-            "md-5",
-            "hmac",
-            "hkdf",
-            "aes",
-            "cbc",
-            "aes-gcm",
-            "aes-kw",
-            "des",
-            "rc2",
             "ecdsa",
             "elliptic-curve",
             "p256",
@@ -74,6 +74,9 @@ const OUTSIDE: &[Reserved] = &[
             "ed25519-dalek",
             "x25519-dalek",
             "ansi-x963-kdf",
+            "hkdf",
+            "aes-gcm",
+            "aes-kw",
             "ml-dsa",
             "ml-kem",
             "aws-lc-rs",
@@ -85,10 +88,20 @@ const OUTSIDE: &[Reserved] = &[
         why: "algorithms only in provider-*",
     },
     Reserved {
+        crates: &[
+            "aes", "cbc", "des", "rc2", "hmac", "pbkdf2", "scrypt", "sha1", "md-5",
+        ],
+        // Opening a PKCS#12 or an encrypted PKCS#8 is part of reading the file.
+        owners: &["waxseal-provider-*", "waxseal-stores"],
+        why: "algorithms only in provider-*; those of key containers also in stores",
+    },
+    Reserved {
         crates: &["sha2"],
         // Elsewhere only to name things: filters, messages and certificates by digest.
         owners: &[
             "waxseal-provider-*",
+            "waxseal-stores",
+            "waxseal-smime",
             "waxseal-policy",
             "waxseal-engine",
             "waxseal",
