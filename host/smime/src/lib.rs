@@ -1,1 +1,61 @@
-//! 
+//! S/MIME: protects messages, tells what is protected already, and chooses certificates.
+//!
+//! The rules are those of RFC 8551 (messages), RFC 8550 (certificates) and RFC 5652 (CMS);
+//! each is cited where it is obeyed. The crate owns the traits [`Provider`], [`PrivateKey`],
+//! [`CertificateSource`] and [`Clock`], and holds no algorithm, no key, no clock and no file:
+//! those are passed in. The one exception is SHA-256 as a certificate's identifier.
+//!
+//! What comes out of [`sign`], [`encrypt`] and [`triple_wrap`] has been read back: its type
+//! exists only if every signature verified and every envelope has the intended recipients,
+//! from the octets as written. On failure there is a named [`Error`] and no message.
+//!
+//! Not here yet: verification and decryption of received mail, revocation.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+pub mod algorithm;
+mod asn1;
+mod attributes;
+pub mod certgen;
+mod certificate;
+mod choice;
+mod classify;
+mod encrypt;
+mod error;
+mod header_protection;
+mod identity;
+mod layers;
+pub mod path;
+mod provider;
+mod recipients;
+mod sign;
+mod source;
+mod time;
+
+pub use algorithm::{
+    ContentCipher, DigestAlgorithm, HeaderProtection, KeyAlgorithm, KeyTransport, Mode, RsaScheme,
+    SignatureFormat, SignatureScheme,
+};
+pub use certificate::Certificate;
+pub use choice::{Candidates, ChoiceRules, Purpose, Reason, Rejected, choose};
+pub use classify::{Protected, classify};
+pub use encrypt::{EncryptOptions, Enveloped, TripleWrapped, encrypt, triple_wrap};
+pub use error::Error;
+pub use identity::Identity;
+pub use layers::{Layer, LayerKind, LayerSigner, layers};
+pub use path::{Anchors, PathError};
+pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, ProviderError};
+pub use recipients::{RecipientId, recipients_of};
+pub use sign::{SignOptions, Signed, Then, sign};
+pub use source::{Capabilities, CertificateSource, Found, Origin, SourceError};
+pub use time::{Clock, Time};
+
+/// What protecting a message needs from outside.
+pub struct Context<'a> {
+    /// Algorithms and randomness.
+    pub provider: &'a dyn Provider,
+    /// The time now: signing time, and the time at which certificates must be valid.
+    pub now: Time,
+    /// Limits for reading our own output back; at least the size of the input and its growth.
+    pub limits: &'a waxseal_message::Limits,
+}

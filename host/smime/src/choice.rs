@@ -1,0 +1,210 @@
+//! Which certificate (rule 5): every candidate is judged, and a rejected one keeps its reason.
+//!
+//! Usable candidates come best first: the exact address before the same address in other case,
+//! before a certificate for the whole domain; then by [`Origin`]; then the newest. An unusable
+//! certificate never hides a usable one.
+
+use crate::algorithm::KeyAlgorithm;
+use crate::certificate::Certificate;
+use crate::path::{Anchors, PathError, validate};
+use crate::provider::Provider;
+use crate::source::{Found, Origin};
+use crate::time::Time;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use waxseal_message::Address;
+
+/// What the certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Encrypting to its holder.
+    Encrypt,
+    /// Signing as its holder.
+    Sign,
+}
+
+/// What makes a certificate usable.
+pub struct ChoiceRules<'a> {
+    /// When it must be valid.
+    pub at: Time,
+    /// Whether a certificate for a whole domain (RFC 3183) stands for its addresses.
+    pub allow_domain_certificates: bool,
+    /// Whom a certificate must lead to. `None`: what the operator put into a store is trusted
+    /// as it is.
+    pub anchors: Option<&'a Anchors>,
+    /// Verifies the issuers' signatures.
+    pub provider: &'a dyn Provider,
+}
+
+/// Why a certificate cannot be used.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// It names somebody else.
+    #[error("does not name the address")]
+    OtherAddress,
+    /// It names only the domain, and the profile does not allow that.
+    #[error("names only the domain, which is not allowed here")]
+    DomainOnly,
+    /// Its time has not come.
+    #[error("not valid before {0}")]
+    NotYetValid(Time),
+    /// Its time is over.
+    #[error("expired on {0}")]
+    Expired(Time),
+    /// Key usage or extended key usage forbids it.
+    #[error("key usage does not allow it")]
+    KeyUsage,
+    /// Rule 11.
+    #[error("key algorithm not allowed: {0}")]
+    Algorithm(KeyAlgorithm),
+    /// No path to an anchor.
+    #[error("not trusted: {0}")]
+    Untrusted(PathError),
+}
+
+impl Reason {
+    /// A stable token for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OtherAddress => "certificate.other-address",
+            Self::DomainOnly => "certificate.domain-only",
+            Self::NotYetValid(_) => "certificate.not-yet-valid",
+            Self::Expired(_) => "certificate.expired",
+            Self::KeyUsage => "certificate.key-usage",
+            Self::Algorithm(_) => "certificate.algorithm",
+            Self::Untrusted(_) => "certificate.untrusted",
+        }
+    }
+}
+
+/// A certificate that was not taken.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// All that was found for one address, judged.
+#[derive(Debug, Clone)]
+pub struct Candidates {
+    /// For whom.
+    pub address: Address,
+    /// Usable ones, best first.
+    pub usable: Vec<Found>,
+    /// The others, each with its reason.
+    pub rejected: Vec<Rejected>,
+}
+
+/// How well a certificate names an address, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Match {
+    Exact,
+    Folded,
+    Domain,
+}
+
+/// Judges what was found for an address. Certificates of authorities among `found` serve as
+/// intermediates.
+pub fn choose(
+    address: &Address,
+    found: Vec<Found>,
+    purpose: Purpose,
+    rules: &ChoiceRules<'_>,
+) -> Candidates {
+    let authorities = found.iter().map(|each| &each.certificate);
+    let authorities: Vec<_> = authorities
+        .filter(|each| each.can_issue())
+        .cloned()
+        .collect();
+    let mut usable = Vec::new();
+    let mut rejected = Vec::new();
+    let mut seen = HashSet::new();
+    for each in best_origin_first(found) {
+        if !seen.insert(each.certificate.fingerprint()) {
+            continue;
+        }
+        match judge(address, &each.certificate, purpose, &authorities, rules) {
+            Ok(how) => usable.push((how, each)),
+            Err(reason) => rejected.push(Rejected {
+                certificate: each.certificate,
+                reason,
+            }),
+        }
+    }
+    usable.sort_by_key(|(how, each)| rank(*how, each));
+    let usable = usable.into_iter().map(|(_, each)| each).collect();
+    Candidates {
+        address: address.clone(),
+        usable,
+        rejected,
+    }
+}
+
+fn best_origin_first(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_key(|each| each.origin);
+    found
+}
+
+fn rank(how: Match, each: &Found) -> (Match, Origin, Reverse<Time>, Reverse<Time>, [u8; 32]) {
+    let certificate = &each.certificate;
+    let (begins, ends) = (
+        Reverse(certificate.not_before()),
+        Reverse(certificate.not_after()),
+    );
+    (how, each.origin, begins, ends, certificate.fingerprint())
+}
+
+/// RFC 8550 §3 and §4.4, rule 11, RFC 5280 §6.1, in the order in which a person would ask.
+fn judge(
+    address: &Address,
+    certificate: &Certificate,
+    purpose: Purpose,
+    authorities: &[Certificate],
+    rules: &ChoiceRules<'_>,
+) -> Result<Match, Reason> {
+    let how = names(certificate, address).ok_or(Reason::OtherAddress)?;
+    if how == Match::Domain && !rules.allow_domain_certificates {
+        return Err(Reason::DomainOnly);
+    }
+    if rules.at < certificate.not_before() {
+        return Err(Reason::NotYetValid(certificate.not_before()));
+    }
+    if rules.at > certificate.not_after() {
+        return Err(Reason::Expired(certificate.not_after()));
+    }
+    if !certificate.key_algorithm().is_within_floor() {
+        return Err(Reason::Algorithm(certificate.key_algorithm()));
+    }
+    let allowed = match purpose {
+        Purpose::Encrypt => certificate.can_encrypt(),
+        Purpose::Sign => certificate.can_sign(),
+    };
+    if !allowed {
+        return Err(Reason::KeyUsage);
+    }
+    match rules.anchors {
+        Some(anchors) => validate(certificate, authorities, anchors, rules.at, rules.provider)
+            .map_err(Reason::Untrusted)
+            .map(|()| how),
+        None => Ok(how),
+    }
+}
+
+fn names(certificate: &Certificate, address: &Address) -> Option<Match> {
+    let addresses = certificate.addresses();
+    if addresses.iter().any(|each| each.matches(address)) {
+        Some(Match::Exact)
+    } else if addresses.iter().any(|each| each.matches_folded(address)) {
+        Some(Match::Folded)
+    } else {
+        let domain = address.domain();
+        certificate
+            .domains()
+            .iter()
+            .any(|each| each == domain)
+            .then_some(Match::Domain)
+    }
+}

@@ -1,0 +1,146 @@
+//! The cryptography that this crate asks for. `waxseal-smime` owns the traits and knows no
+//! algorithm; a `waxseal-provider-*` crate implements them.
+//!
+//! Keys, key-encryption keys and shared secrets travel in [`Zeroizing`] buffers or stay behind
+//! [`PrivateKey`], and never appear in an error.
+
+use crate::algorithm::{
+    ContentCipher, DigestAlgorithm, KeyAlgorithm, KeyTransport, SignatureScheme,
+};
+use zeroize::Zeroizing;
+
+/// What cryptography could not do. Says which algorithm or key kind, never key material.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// This provider lacks the algorithm, curve or key size.
+    #[error("not supported by this provider: {0}")]
+    Unsupported(String),
+    /// A public or private key does not parse, or is not the kind that was asked for.
+    #[error("malformed key: {0}")]
+    MalformedKey(String),
+    /// The signature is wrong. No further detail exists.
+    #[error("signature does not verify")]
+    BadSignature,
+    /// The system gave no randomness; a retry may help.
+    #[error("no randomness from the system")]
+    NoRandomness,
+    /// A token or another process failed; a retry may help.
+    #[error("key not reachable: {0}")]
+    Unreachable(String),
+    /// The algorithm refused its input.
+    #[error("cryptographic operation failed: {0}")]
+    Failed(&'static str),
+}
+
+impl ProviderError {
+    /// True when the same call may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::NoRandomness | Self::Unreachable(_))
+    }
+}
+
+/// A digest under way.
+pub trait Hasher {
+    /// Takes the next octets.
+    fn update(&mut self, octets: &[u8]);
+    /// Ends the digest and gives its value.
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// How two parties derive a key-encryption key from an ECDH secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyDerivation {
+    /// The KDF of ANSI X9.63 (SEC 1 §3.6.1), used by RFC 5753.
+    X963(DigestAlgorithm),
+    /// HKDF without salt (RFC 8418 §2.2).
+    Hkdf(DigestAlgorithm),
+}
+
+/// The public half of an ephemeral key, and what it shares with the recipient.
+pub struct Agreement {
+    /// The ephemeral public key as a SubjectPublicKeyInfo carries it: an uncompressed point, or
+    /// the 32 octets of X25519.
+    pub ephemeral_public_key: Vec<u8>,
+    /// The shared secret: the x coordinate, or the 32 octets of X25519.
+    pub shared_secret: Zeroizing<Vec<u8>>,
+}
+
+/// Algorithms. An implementer must draw every random octet from a cryptographically secure
+/// source, and must check that public keys are valid before it uses them.
+pub trait Provider: Send + Sync {
+    /// Fills the buffer with random octets.
+    fn random(&self, out: &mut [u8]) -> Result<(), ProviderError>;
+
+    /// Begins a digest.
+    fn hasher(&self, algorithm: DigestAlgorithm) -> Box<dyn Hasher>;
+
+    /// Checks a signature over the message with a public key (DER of SubjectPublicKeyInfo).
+    fn verify(
+        &self,
+        public_key_info: &[u8],
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), ProviderError>;
+
+    /// Encrypts the buffer in place. CBC appends PKCS #7 padding (RFC 5652 §6.3) and gives no
+    /// tag; GCM gives its 16-octet tag, and authenticates `associated`.
+    fn encrypt_content(
+        &self,
+        cipher: ContentCipher,
+        key: &[u8],
+        nonce: &[u8],
+        associated: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<[u8; 16]>, ProviderError>;
+
+    /// Encrypts a content key to an RSA public key. OAEP is with SHA-256, MGF1 with SHA-256 and
+    /// an empty label.
+    fn transport_key(
+        &self,
+        public_key_info: &[u8],
+        transport: KeyTransport,
+        content_key: &[u8],
+    ) -> Result<Vec<u8>, ProviderError>;
+
+    /// Makes a fresh ephemeral key on the recipient's curve and agrees with the recipient's
+    /// key. A shared secret of all zeros is an error (RFC 8418 §2).
+    fn agree(&self, public_key_info: &[u8]) -> Result<Agreement, ProviderError>;
+
+    /// Derives `size` octets.
+    fn derive_key(
+        &self,
+        derivation: KeyDerivation,
+        secret: &[u8],
+        info: &[u8],
+        size: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderError>;
+
+    /// AES key wrap (RFC 3394); the size of the wrapping key chooses the AES.
+    fn wrap_key(&self, wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError>;
+
+    /// Takes a private key (DER of PKCS #8 PrivateKeyInfo) into use.
+    fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError>;
+
+    /// Makes a new private key, as the DER of PKCS #8 PrivateKeyInfo.
+    fn generate_key(&self, algorithm: &KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, ProviderError>;
+
+    /// The digest of one piece of octets.
+    fn digest(&self, algorithm: DigestAlgorithm, octets: &[u8]) -> Vec<u8> {
+        let mut hasher = self.hasher(algorithm);
+        hasher.update(octets);
+        hasher.finish()
+    }
+}
+
+/// A private key in memory or on a token. An implementer never prints it, not in `Debug`, and
+/// wipes it when dropped.
+pub trait PrivateKey: Send + Sync {
+    /// DER of the SubjectPublicKeyInfo that belongs to it.
+    fn public_key_info(&self) -> &[u8];
+    /// Kind and size.
+    fn algorithm(&self) -> KeyAlgorithm;
+    /// Signs the message; ECDSA as DER.
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError>;
+}

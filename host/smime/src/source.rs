@@ -1,0 +1,59 @@
+//! Where certificates come from. The stores implement [`CertificateSource`]; this crate only
+//! asks.
+
+use crate::algorithm::ContentCipher;
+use crate::certificate::Certificate;
+use waxseal_message::Address;
+
+/// How a certificate came to us, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The operator set it for this address.
+    Pinned,
+    /// The operator put it into the store.
+    Imported,
+    /// A directory answered with it.
+    Directory,
+    /// It came with a signed message.
+    Harvested,
+}
+
+/// What a recipient's program can read (RFC 8551 §2.5.2), as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Content ciphers, best first.
+    pub ciphers: Vec<ContentCipher>,
+    /// RSAES-OAEP is among them.
+    pub oaep: bool,
+}
+
+/// A certificate that a source knows for an address or its domain.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// How it came to us.
+    pub origin: Origin,
+    /// What its holder's program reads; `None` when nobody knows.
+    pub capabilities: Option<Capabilities>,
+}
+
+/// A source that could not answer. "Nobody has a certificate" is an empty answer, no error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    /// A stable token for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub message: String,
+    /// True when a retry may succeed.
+    pub passing: bool,
+}
+
+/// Finds certificates. An implementation gives every certificate that names the address or its
+/// domain, usable or not: choosing among them, and saying why others were not chosen, is
+/// [`crate::choose`]'s.
+pub trait CertificateSource: Send + Sync {
+    /// Every certificate that names the address or its domain.
+    fn find(&self, address: &Address) -> Result<Vec<Found>, SourceError>;
+}
