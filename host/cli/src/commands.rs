@@ -1,0 +1,37 @@
+//! One module for each command. Each has its arguments and `run`.
+
+pub(crate) mod build;
+pub(crate) mod cert;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod encrypt;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod inspect;
+pub(crate) mod new;
+pub(crate) mod run;
+pub(crate) mod sign;
+pub(crate) mod test;
+
+use std::process::ExitCode;
+
+use crate::args::Command;
+use crate::report::Failure;
+
+/// Does what the command line says.
+pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Test(args) => test::run(args),
+        Command::New(args) => new::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Encrypt(args) => encrypt::run(args),
+        Command::Cert(command) => cert::run(command),
+    }
+}

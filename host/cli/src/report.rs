@@ -1,0 +1,178 @@
+//! How a command ends: exit codes, and `error:` and `hint:` on standard error.
+//!
+//! A message is lower case, has no final period, and ends with the value that it is about.
+//! Failing to write to standard error is not reported: nobody would read it.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The exit codes of sysexits.h that we use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// EX_USAGE: the command line is wrong.
+    Usage = 64,
+    /// EX_DATAERR: what was read is not what it should be.
+    Data = 65,
+    /// EX_NOINPUT: a file is not there or cannot be read.
+    NoInput = 66,
+    /// EX_UNAVAILABLE: refused, or something needed is lacking.
+    Unavailable = 69,
+    /// EX_SOFTWARE: our own fault.
+    Software = 70,
+    /// EX_CANTCREAT: an output file cannot be made.
+    CannotCreate = 73,
+    /// EX_IOERR: reading or writing failed.
+    Io = 74,
+    /// EX_TEMPFAIL: try again.
+    TempFail = 75,
+    /// EX_NOPERM: not allowed.
+    Denied = 77,
+    /// EX_CONFIG: the configuration is wrong.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command did not do its work. Printed once, by `main`.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    kind: &'static str,
+    text: String,
+}
+
+impl Failure {
+    /// A failure with its message.
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, lines: Vec::new() }.and(message)
+    }
+
+    /// A failure that says nothing: standard output went away, or all has been said.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self { exit, lines: Vec::new() }
+    }
+
+    /// What the command should do is not built yet.
+    pub(crate) fn not_built(what: &str) -> Self {
+        Self::new(Exit::Software, format_args!("not built yet: {what}"))
+    }
+
+    /// A file that cannot be read: 66 when it is not there, 77 when it is closed to us, 74
+    /// otherwise.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => Exit::NoInput,
+            io::ErrorKind::PermissionDenied => Exit::Denied,
+            _ => Exit::Io,
+        };
+        Self::new(exit, format_args!("cannot read ({}): {}", plain(error), path.display()))
+    }
+
+    /// A file that cannot be written: 77 when it is closed to us, 73 otherwise.
+    pub(crate) fn creating(path: &Path, error: &io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::PermissionDenied => Exit::Denied,
+            io::ErrorKind::StorageFull => Exit::Io,
+            _ => Exit::CannotCreate,
+        };
+        Self::new(exit, format_args!("cannot write ({}): {}", plain(error), path.display()))
+    }
+
+    /// The same with a hint, which belongs to the last error.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.lines.push(Line { kind: "hint", text: hint.to_string() });
+        self
+    }
+
+    /// The same with one more error.
+    #[must_use]
+    pub(crate) fn and(mut self, message: impl fmt::Display) -> Self {
+        self.lines.push(Line { kind: "error", text: message.to_string() });
+        self
+    }
+
+    /// Prints it on standard error.
+    pub(crate) fn report(self) -> ExitCode {
+        for line in &self.lines {
+            say(line.kind, &line.text);
+        }
+        self.exit.into()
+    }
+}
+
+/// Prints a warning on standard error; the command goes on.
+pub(crate) fn warn(message: impl fmt::Display) {
+    say("warning", &message.to_string());
+}
+
+/// Prints a remark for people on standard error, without a label.
+pub(crate) fn note(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}
+
+/// Prints a hint on standard error.
+pub(crate) fn hint(message: impl fmt::Display) {
+    say("hint", &message.to_string());
+}
+
+fn say(kind: &str, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{kind}: {}", harmless(text));
+}
+
+/// Text from mail, certificates and file names may hold control characters; a terminal must not
+/// obey them.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The system's words without the number, in our case: `no such file or directory`.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// Ends the program for what clap found: help and version are no errors; everything else is
+/// EX_USAGE, with clap's tips as hints.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A closed pipe under `--help` is no news.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string().replace("\n  tip: ", "\nhint: ");
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    Exit::Usage.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[31mb\r"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn plain_words() {
+        let error = io::Error::from_raw_os_error(2);
+        assert_eq!(plain(&error), "no such file or directory");
+    }
+}
