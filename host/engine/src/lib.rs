@@ -6,12 +6,24 @@
 //! clear.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod carry_out;
+mod certificates;
+mod copies;
+mod engine;
 mod generation;
+mod host_calls;
+mod layers;
 mod origin;
 mod outcome;
+mod parameters;
 mod profile;
+mod replies;
+mod settle;
+mod signer;
 mod transaction;
+mod trust;
 
+pub use engine::Engine;
 pub use generation::{ConfigError, Generation, GenerationParts, SigningIdentity};
 pub use origin::{NotOurs, Origin};
 pub use outcome::{

@@ -1,0 +1,195 @@
+//! Plan and obligations → what becomes of each recipient, before any cryptography.
+//!
+//! A verdict for the whole message is found here too: what one recipient's missing
+//! certificate means for all of them, and a table that breaks an obligation. Refusing
+//! goes before deferring, deferring before quarantine: what will be refused on every
+//! retry is refused at once.
+
+use waxseal_message::{Address, Message};
+use waxseal_policy::capabilities::{CallError, ErrorKind};
+use waxseal_policy::plan::{Choice, MissingCertificate, Plan, Recipe, Reply, Row, Step};
+use waxseal_policy::transaction::Recipient;
+
+use crate::outcome::{Disposition, Dropped, Refusal, Refused};
+use crate::replies;
+
+/// The questions that settling asks.
+pub(crate) trait Facts {
+    /// Is this message an envelope within rule 11, by its content?
+    fn is_envelope(&self, message: &Message) -> bool;
+    /// Why nobody can encrypt to this address; `None` when someone can.
+    fn encryption_problem(&self, address: &Address) -> Option<CallError>;
+}
+
+/// What becomes of the recipients.
+#[derive(Debug, Default)]
+pub(crate) struct Settlement {
+    /// Rows that get a copy, with their final recipe.
+    pub(crate) copies: Vec<SettledRow>,
+    /// Recipients refused alone.
+    pub(crate) refusals: Vec<Refusal>,
+    /// Recipients who get nothing.
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// A recipient who gets a copy.
+#[derive(Debug)]
+pub(crate) struct SettledRow {
+    pub(crate) recipient: Recipient,
+    pub(crate) recipe: Recipe,
+    pub(crate) must_encrypt: bool,
+}
+
+/// Settles every row, or finds the one answer for all of them.
+pub(crate) fn settle(plan: &Plan, facts: &dyn Facts) -> Result<Settlement, Disposition> {
+    let mut settlement = Settlement::default();
+    let mut whole = Whole::default();
+    for row in &plan.rows {
+        match fate(row, facts) {
+            Fate::Copy(recipe) => settlement.copies.push(SettledRow {
+                recipient: row.recipient.clone(),
+                recipe,
+                must_encrypt: row.must_encrypt,
+            }),
+            Fate::Refused(reply, cause) => settlement.refusals.push(Refusal {
+                recipient: row.recipient.clone(),
+                reply,
+                cause,
+            }),
+            Fate::Dropped(cause) => {
+                settlement.dropped.push(Dropped {
+                    recipient: row.recipient.clone(),
+                    cause,
+                });
+            }
+            Fate::RejectAll(cause) => whole.reject.push(cause),
+            Fate::DeferAll(cause) => whole.defer.push(cause),
+            Fate::QuarantineAll(cause) => whole.quarantine.push(cause),
+        }
+    }
+    match whole.disposition(plan) {
+        Some(disposition) => Err(disposition),
+        None => Ok(settlement),
+    }
+}
+
+/// Causes that decide for the whole message.
+#[derive(Default)]
+struct Whole {
+    reject: Vec<CallError>,
+    defer: Vec<CallError>,
+    quarantine: Vec<CallError>,
+}
+
+impl Whole {
+    fn disposition(self, plan: &Plan) -> Option<Disposition> {
+        if !self.reject.is_empty() {
+            return Some(Disposition::Reject(replies::refused(self.reject)));
+        }
+        if !self.defer.is_empty() {
+            let reply = replies::deferral(&self.defer);
+            return Some(Disposition::Defer(Refused {
+                reply,
+                causes: self.defer,
+            }));
+        }
+        let first = self.quarantine.first()?;
+        Some(Disposition::Quarantine {
+            reason: first.to_string(),
+            must_encrypt: plan.rows.iter().any(|row| row.must_encrypt),
+        })
+    }
+}
+
+enum Fate {
+    Copy(Recipe),
+    Refused(Reply, Option<CallError>),
+    Dropped(CallError),
+    RejectAll(CallError),
+    DeferAll(CallError),
+    QuarantineAll(CallError),
+}
+
+fn fate(row: &Row, facts: &dyn Facts) -> Fate {
+    if let Some(reply) = &row.refusal {
+        return Fate::Refused(reply.clone(), None);
+    }
+    let recipe = final_recipe(row);
+    for step in &recipe.steps {
+        let Step::Protect(protection) = step else {
+            continue;
+        };
+        if let Some(fate) = fate_of_choice(&protection.choice, row) {
+            return fate;
+        }
+    }
+    if row.must_encrypt && !is_encrypted(&recipe, facts) {
+        return broken_obligation(row, facts);
+    }
+    Fate::Copy(recipe)
+}
+
+/// The row's message with what is applied on delivery.
+fn final_recipe(row: &Row) -> Recipe {
+    let mut recipe = row.message.clone();
+    recipe
+        .steps
+        .extend(row.on_delivery.clone().map(Step::Protect));
+    recipe
+}
+
+/// What a choice other than a copy means; `None` when the copy is made.
+fn fate_of_choice(choice: &Choice, row: &Row) -> Option<Fate> {
+    match choice {
+        Choice::Open | Choice::Encrypt(_) | Choice::AlreadyEncrypted => None,
+        // A directory that is down says nothing about the recipient: try again.
+        Choice::Missing { problem, .. } | Choice::Refuse { problem }
+            if problem.kind == ErrorKind::Unavailable =>
+        {
+            Some(Fate::DeferAll(problem.clone()))
+        }
+        Choice::Refuse { problem } => Some(Fate::RejectAll(problem.clone())),
+        Choice::Missing { action, problem } => {
+            let problem = problem.clone();
+            match (action, row.must_encrypt) {
+                (MissingCertificate::Split, false) => None,
+                (MissingCertificate::Split, true)
+                | (MissingCertificate::EncryptOrBounceRest, _) => {
+                    Some(Fate::Refused(replies::refusal(&problem), Some(problem)))
+                }
+                (MissingCertificate::Bounce, _) => Some(Fate::RejectAll(problem)),
+                (MissingCertificate::Drop, _) => Some(Fate::Dropped(problem)),
+                (MissingCertificate::Defer, _) => Some(Fate::DeferAll(problem)),
+                (MissingCertificate::Quarantine, _) => Some(Fate::QuarantineAll(problem)),
+            }
+        }
+    }
+}
+
+/// Rule 6: met by an envelope that we make, or by a body that is one; by nothing else.
+fn is_encrypted(recipe: &Recipe, facts: &dyn Facts) -> bool {
+    let ours = recipe.steps.iter().any(|step| {
+        matches!(step, Step::Protect(protection)
+            if protection.mode.encrypts() && matches!(protection.choice, Choice::Encrypt(_)))
+    });
+    ours || facts.is_envelope(&recipe.base)
+}
+
+/// DESIGN §2: deferred, or refused when the cause is lasting. No certificate is lasting; a
+/// plan that leaves encryption out although it was possible is the policy's, which the
+/// operator can mend while the message waits.
+fn broken_obligation(row: &Row, facts: &dyn Facts) -> Fate {
+    let address = &row.recipient.address;
+    match facts.encryption_problem(address) {
+        Some(problem) if problem.kind != ErrorKind::Unavailable => Fate::RejectAll(problem),
+        Some(problem) => Fate::DeferAll(problem),
+        None => Fate::DeferAll(
+            CallError::new(
+                ErrorKind::Failed,
+                "plan.not-encrypted",
+                "encryption is required, and the policy's plan leaves this copy unencrypted",
+            )
+            .about(address.to_string()),
+        ),
+    }
+}

@@ -1,0 +1,183 @@
+//! Whose key signs a message (DESIGN §6 rules 12 and 14).
+
+use waxseal_message::{Address, Message};
+use waxseal_policy::capabilities::{CallError, ErrorKind};
+use waxseal_policy::transaction::Session;
+use waxseal_smime::Time;
+
+use crate::generation::{Generation, SigningIdentity};
+use crate::origin::NotOurs;
+use crate::profile::IdentityChoice;
+
+/// Why nothing signs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum NoSigner {
+    /// The message is not ours to sign: it goes on without a signature of ours.
+    NotOurs(CallError),
+    /// Ours, and there is no identity for the sender: the profile says what becomes of it.
+    Missing(CallError),
+    /// There is an identity, and it cannot sign now (rule 14: an error, never silence).
+    Unusable(CallError),
+}
+
+impl NoSigner {
+    pub(crate) fn into_error(self) -> CallError {
+        match self {
+            Self::NotOurs(error) | Self::Missing(error) | Self::Unusable(error) => error,
+        }
+    }
+}
+
+/// The identity that signs `message`.
+pub(crate) fn signer<'g>(
+    generation: &'g Generation,
+    session: &Session,
+    message: &Message,
+    choice: &IdentityChoice,
+    at: Time,
+) -> Result<&'g SigningIdentity, NoSigner> {
+    let author = author(message).map_err(NoSigner::NotOurs)?;
+    may_send_as(generation, session, &author)?;
+    match choice {
+        IdentityChoice::BySender => by_sender(generation, &author, at),
+        IdentityChoice::Named(name) => named(generation, name, at),
+    }
+}
+
+fn may_send_as(
+    generation: &Generation,
+    session: &Session,
+    author: &Address,
+) -> Result<(), NoSigner> {
+    let (code, message) = match generation.origin.may_send_as(session, author) {
+        Ok(()) => return Ok(()),
+        Err(NotOurs::Session) => (
+            "sign.not-ours",
+            "not signed: [origin] does not call this session ours",
+        ),
+        Err(NotOurs::From) => (
+            "sign.from-not-allowed",
+            "not signed: the user may not send as this author",
+        ),
+    };
+    let error = CallError::new(ErrorKind::Denied, code, message).about(author.to_string());
+    Err(NoSigner::NotOurs(error))
+}
+
+/// The author of a message: its From address, or Sender when there are several Froms
+/// (RFC 5322 §3.6.2).
+pub(crate) fn author(message: &Message) -> Result<Address, CallError> {
+    let denied = |code, text| Err(CallError::new(ErrorKind::Denied, code, text));
+    let mut from = message.addresses("From");
+    match (from.pop(), from.is_empty()) {
+        (Some(only), true) => Ok(only.address),
+        (None, _) => denied("sign.no-author", "not signed: no readable From address"),
+        (Some(_), false) => {
+            let mut sender = message.addresses("Sender");
+            match (sender.pop(), sender.is_empty()) {
+                (Some(only), true) => Ok(only.address),
+                _ => denied(
+                    "sign.several-authors",
+                    "not signed: several From addresses and not one Sender",
+                ),
+            }
+        }
+    }
+}
+
+/// The newest valid identity that signs for an address (rule 14).
+pub(crate) fn by_sender<'g>(
+    generation: &'g Generation,
+    address: &Address,
+    at: Time,
+) -> Result<&'g SigningIdentity, NoSigner> {
+    let all: Vec<_> = generation
+        .identities
+        .iter()
+        .filter(|id| id.signs_for(address))
+        .collect();
+    let newest = |ids: &[&'g SigningIdentity]| {
+        ids.iter()
+            .copied()
+            .max_by_key(|id| id.identity.certificate.not_before())
+    };
+    let valid: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|id| usable(id, at).is_ok())
+        .collect();
+    if let Some(identity) = newest(&valid) {
+        return Ok(identity);
+    }
+    match newest(&all) {
+        Some(identity) => usable(identity, at)
+            .map(|()| identity)
+            .map_err(NoSigner::Unusable),
+        None => Err(NoSigner::Missing(
+            CallError::new(
+                ErrorKind::NotFound,
+                "identity.missing",
+                "no identity for the sender",
+            )
+            .about(address.to_string()),
+        )),
+    }
+}
+
+fn named<'g>(
+    generation: &'g Generation,
+    name: &str,
+    at: Time,
+) -> Result<&'g SigningIdentity, NoSigner> {
+    let identity = generation.identity(name).filter(|identity| identity.signs);
+    let Some(identity) = identity else {
+        let error = CallError::new(
+            ErrorKind::NotFound,
+            "identity.unknown",
+            "no such signing identity",
+        );
+        return Err(NoSigner::Unusable(error.about(name)));
+    };
+    usable(identity, at)
+        .map(|()| identity)
+        .map_err(NoSigner::Unusable)
+}
+
+/// Signing with an expired certificate is an error.
+fn usable(identity: &SigningIdentity, at: Time) -> Result<(), CallError> {
+    let certificate = &identity.identity.certificate;
+    let fail = |code, text| {
+        Err(CallError::new(ErrorKind::Failed, code, text).about(identity.identity.name.clone()))
+    };
+    if at > certificate.not_after() {
+        return fail("identity.expired", "the signing certificate has expired");
+    }
+    if at < certificate.not_before() {
+        return fail(
+            "identity.not-yet-valid",
+            "the signing certificate is not valid yet",
+        );
+    }
+    if !certificate.can_sign() {
+        return fail("identity.key-usage", "the certificate may not sign");
+    }
+    Ok(())
+}
+
+/// The Sender field that makes a signature of this identity match the message (RFC 8550
+/// §3): needed when the certificate does not name the author.
+pub(crate) fn matching_sender(message: &Message, identity: &SigningIdentity) -> Option<Address> {
+    let own = identity.identity.certificate.addresses();
+    let named = |field: &str| {
+        let named = message.addresses(field);
+        named.iter().any(|mailbox| {
+            own.iter()
+                .any(|address| address.matches_folded(&mailbox.address))
+        })
+    };
+    if named("From") || named("Sender") {
+        None
+    } else {
+        own.first().cloned()
+    }
+}
