@@ -1,0 +1,8 @@
+//! Why a decision came about: kept with the decision, shown by `waxseal explain`.
+
+use crate::{bindings::waxseal::filter::explain as host, log};
+
+/// A rule was looked at.
+pub fn rule(id: &str, matched: bool, facts: &[(&str, &str)]) {
+    host::rule(id, matched, &log::pairs(facts));
+}

@@ -1,0 +1,11 @@
+//! Writes to the certificate store. Grant: `harvest`.
+
+use crate::{
+    Error, bindings::waxseal::filter::harvest as host, mail::Message, session::Transaction,
+};
+
+/// Keeps the certificates of a verified message for later encryption, by the
+/// operator's rules, once the message itself is done.
+pub fn harvest(tx: &Transaction, message: &Message) -> Result<(), Error> {
+    Ok(host::harvest(&tx.0, &message.0)?)
+}
