@@ -1,80 +1,104 @@
 //! Cryptography by the RustCrypto crates, behind [`waxseal_smime::Provider`].
+//!
+//! RSA 2048–8192 (PKCS #1 v1.5, PSS, OAEP), ECDSA and ECDH on P-256, P-384 and P-521, Ed25519,
+//! X25519, AES-CBC, AES-GCM, AES key wrap, SHA-2, HKDF and the KDF of ANSI X9.63. Decryption
+//! comes with the inbound side.
+//!
+//! Randomness is the operating system's; when it gives none, the call fails with
+//! [`ProviderError::NoRandomness`]. Private keys are wiped when dropped. An error never says
+//! more of a key than its kind.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod agreement;
+mod content;
+mod digest;
+mod generate;
+mod key;
+mod public_key;
+mod verify;
+
+use getrandom::SysRng;
+use getrandom::rand_core::TryRng;
 use waxseal_smime::{
     Agreement, ContentCipher, DigestAlgorithm, Hasher, KeyAlgorithm, KeyDerivation, KeyTransport,
     PrivateKey, Provider, ProviderError, SignatureScheme,
 };
 use zeroize::Zeroizing;
 
-/// The provider. It holds no state; randomness comes from the operating system.
+/// The provider. It holds no state.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RustCrypto;
 
-struct Sha(sha2::Sha256);
-
-impl Hasher for Sha {
-    fn update(&mut self, octets: &[u8]) {
-        sha2::Digest::update(&mut self.0, octets);
-    }
-    fn finish(self: Box<Self>) -> Vec<u8> {
-        sha2::Digest::finalize(self.0).to_vec()
-    }
-}
-
-fn not_built<T>() -> Result<T, ProviderError> {
-    Err(ProviderError::Unsupported("not built yet".into()))
-}
-
 impl Provider for RustCrypto {
-    fn random(&self, _: &mut [u8]) -> Result<(), ProviderError> {
-        not_built()
+    fn random(&self, out: &mut [u8]) -> Result<(), ProviderError> {
+        SysRng
+            .try_fill_bytes(out)
+            .map_err(|_| ProviderError::NoRandomness)
     }
-    fn hasher(&self, _: DigestAlgorithm) -> Box<dyn Hasher> {
-        Box::new(Sha(sha2::Digest::new()))
+
+    fn hasher(&self, algorithm: DigestAlgorithm) -> Box<dyn Hasher> {
+        digest::hasher(algorithm)
     }
+
     fn verify(
         &self,
-        _: &[u8],
-        _: SignatureScheme,
-        _: &[u8],
-        _: &[u8],
+        public_key_info: &[u8],
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
     ) -> Result<(), ProviderError> {
-        not_built()
+        verify::verify(public_key_info, scheme, message, signature)
     }
+
     fn encrypt_content(
         &self,
-        _: ContentCipher,
-        _: &[u8],
-        _: &[u8],
-        _: &[u8],
-        _: &mut Vec<u8>,
+        cipher: ContentCipher,
+        key: &[u8],
+        nonce: &[u8],
+        associated: &[u8],
+        buffer: &mut Vec<u8>,
     ) -> Result<Option<[u8; 16]>, ProviderError> {
-        not_built()
+        content::encrypt(cipher, key, nonce, associated, buffer)
     }
-    fn transport_key(&self, _: &[u8], _: KeyTransport, _: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        not_built()
+
+    fn transport_key(
+        &self,
+        public_key_info: &[u8],
+        transport: KeyTransport,
+        content_key: &[u8],
+    ) -> Result<Vec<u8>, ProviderError> {
+        let key = public_key::rsa(public_key_info)?;
+        match transport {
+            KeyTransport::Pkcs1v15 => key.pkcs1v15_encrypt(content_key),
+            KeyTransport::Oaep => key.oaep_encrypt::<sha2::Sha256>(content_key),
+        }
+        .map_err(|_| ProviderError::Failed("RSA encryption"))
     }
-    fn agree(&self, _: &[u8]) -> Result<Agreement, ProviderError> {
-        not_built()
+
+    fn agree(&self, public_key_info: &[u8]) -> Result<Agreement, ProviderError> {
+        agreement::agree(public_key_info)
     }
+
     fn derive_key(
         &self,
-        _: KeyDerivation,
-        _: &[u8],
-        _: &[u8],
-        _: usize,
+        derivation: KeyDerivation,
+        secret: &[u8],
+        info: &[u8],
+        size: usize,
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        not_built()
+        agreement::derive(derivation, secret, info, size)
     }
-    fn wrap_key(&self, _: &[u8], _: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        not_built()
+
+    fn wrap_key(&self, wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        content::wrap(wrapping_key, content_key)
     }
-    fn load_key(&self, _: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
-        not_built()
+
+    fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
+        key::load(pkcs8)
     }
-    fn generate_key(&self, _: &KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        not_built()
+
+    fn generate_key(&self, algorithm: &KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        generate::generate(algorithm)
     }
 }

@@ -1,0 +1,247 @@
+//! Private keys out of PKCS #8 (RFC 5958), and what they sign.
+
+use crate::digest::digest;
+use crate::public_key::{curve, rsa_bits};
+use const_oid::ObjectIdentifier;
+use const_oid::db::{rfc5912, rfc8410};
+use der::Decode;
+use getrandom::SysRng;
+use pkcs1::{DecodeRsaPrivateKey, EncodeRsaPublicKey};
+use pkcs8::{EncodePublicKey, PrivateKeyInfoRef};
+use rsa::signature::{RandomizedSigner, Signer};
+use sha2::{Sha256, Sha384, Sha512};
+use waxseal_smime::DigestAlgorithm::{self, Sha256 as S256, Sha384 as S384, Sha512 as S512};
+use waxseal_smime::{KeyAlgorithm, PrivateKey, ProviderError, SignatureScheme};
+
+/// A private key with the public half worked out once.
+struct Loaded<K> {
+    key: K,
+    algorithm: KeyAlgorithm,
+    public_key_info: Vec<u8>,
+}
+
+type P256 = p256::ecdsa::SigningKey;
+type P384 = p384::ecdsa::SigningKey;
+type P521 = p521::ecdsa::SigningKey;
+
+/// A key that can only agree. It is loaded so that its certificate can be checked against it.
+struct AgreementKey;
+
+pub(crate) fn load(pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
+    let info = PrivateKeyInfoRef::from_der(pkcs8).map_err(|_| malformed("PKCS #8"))?;
+    match info.algorithm.oid {
+        rfc5912::RSA_ENCRYPTION | rfc5912::ID_RSASSA_PSS => rsa(info.private_key.as_bytes()),
+        rfc5912::ID_EC_PUBLIC_KEY => {
+            let oid = info
+                .algorithm
+                .parameters_oid()
+                .map_err(|_| malformed("EC"))?;
+            ec(curve(oid), info)
+        }
+        rfc8410::ID_ED_25519 => ed25519(info),
+        rfc8410::ID_X_25519 => x25519(info),
+        other => Err(ProviderError::Unsupported(format!(
+            "private keys of {other}"
+        ))),
+    }
+}
+
+fn malformed(kind: &str) -> ProviderError {
+    ProviderError::MalformedKey(format!("{kind} private key"))
+}
+
+fn rsa(octets: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
+    let key = rsa::PrivateKey::from_pkcs1_der(octets).map_err(|_| malformed("RSA"))?;
+    let public_key = key.to_public_key();
+    let bits = public_key.to_pkcs1_der().map_err(|_| malformed("RSA"))?;
+    let public_key_info = info_of(
+        rfc5912::RSA_ENCRYPTION,
+        Some(der::AnyRef::NULL),
+        bits.as_bytes(),
+    )?;
+    let algorithm = KeyAlgorithm::Rsa {
+        bits: rsa_bits(&public_key),
+    };
+    Ok(Box::new(Loaded {
+        key,
+        algorithm,
+        public_key_info,
+    }))
+}
+
+/// SubjectPublicKeyInfo of an algorithm and its key octets.
+fn info_of(
+    oid: ObjectIdentifier,
+    parameters: Option<der::AnyRef<'_>>,
+    octets: &[u8],
+) -> Result<Vec<u8>, ProviderError> {
+    use der::Encode;
+    let algorithm = spki::AlgorithmIdentifierRef { oid, parameters };
+    let subject_public_key =
+        der::asn1::BitStringRef::from_bytes(octets).map_err(|_| malformed("this"))?;
+    let info = spki::SubjectPublicKeyInfoRef {
+        algorithm,
+        subject_public_key,
+    };
+    info.to_der().map_err(|_| malformed("this"))
+}
+
+fn ec(
+    algorithm: KeyAlgorithm,
+    info: PrivateKeyInfoRef<'_>,
+) -> Result<Box<dyn PrivateKey>, ProviderError> {
+    macro_rules! load_on {
+        ($curve:ident, $key:ty) => {{
+            let secret = $curve::SecretKey::try_from(info).map_err(|_| malformed("EC"))?;
+            let public = secret
+                .public_key()
+                .to_public_key_der()
+                .map_err(|_| malformed("EC"))?;
+            let key = <$key>::from(&secret);
+            Ok(Box::new(Loaded {
+                key,
+                algorithm,
+                public_key_info: public.into_vec(),
+            }))
+        }};
+    }
+    match algorithm {
+        KeyAlgorithm::EcP256 => load_on!(p256, P256),
+        KeyAlgorithm::EcP384 => load_on!(p384, P384),
+        KeyAlgorithm::EcP521 => load_on!(p521, P521),
+        other => Err(ProviderError::Unsupported(format!(
+            "private keys on curve {other}"
+        ))),
+    }
+}
+
+fn ed25519(info: PrivateKeyInfoRef<'_>) -> Result<Box<dyn PrivateKey>, ProviderError> {
+    let key = ed25519_dalek::SigningKey::try_from(info).map_err(|_| malformed("Ed25519"))?;
+    let public_key_info = info_of(rfc8410::ID_ED_25519, None, key.verifying_key().as_bytes())?;
+    Ok(Box::new(Loaded {
+        key,
+        algorithm: KeyAlgorithm::Ed25519,
+        public_key_info,
+    }))
+}
+
+/// RFC 8410 §7: an OCTET STRING within the OCTET STRING.
+fn x25519(info: PrivateKeyInfoRef<'_>) -> Result<Box<dyn PrivateKey>, ProviderError> {
+    let octets = <&der::asn1::OctetStringRef>::from_der(info.private_key.as_bytes())
+        .map_err(|_| malformed("X25519"))?;
+    let octets: [u8; 32] = octets
+        .as_bytes()
+        .try_into()
+        .map_err(|_| malformed("X25519"))?;
+    let secret = x25519_dalek::StaticSecret::from(octets);
+    let public = x25519_dalek::PublicKey::from(&secret);
+    let public_key_info = info_of(rfc8410::ID_X_25519, None, public.as_bytes())?;
+    Ok(Box::new(Loaded {
+        key: AgreementKey,
+        algorithm: KeyAlgorithm::X25519,
+        public_key_info,
+    }))
+}
+
+/// What each kind of key can sign with.
+trait Sign {
+    fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError>;
+}
+
+impl<K: Sign + Send + Sync> PrivateKey for Loaded<K> {
+    fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
+    }
+
+    fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm.clone()
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        self.key.sign_with(scheme, message)
+    }
+}
+
+fn wrong_scheme() -> ProviderError {
+    ProviderError::Unsupported("this signature scheme with this key".into())
+}
+
+impl Sign for rsa::PrivateKey {
+    fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        match scheme {
+            SignatureScheme::RsaPkcs1v15(S256) => self.pkcs1v15_sign::<Sha256>(message),
+            SignatureScheme::RsaPkcs1v15(S384) => self.pkcs1v15_sign::<Sha384>(message),
+            SignatureScheme::RsaPkcs1v15(S512) => self.pkcs1v15_sign::<Sha512>(message),
+            SignatureScheme::RsaPss { digest, salt_size } => {
+                return pss(self, digest, salt_size, message);
+            }
+            _ => return Err(wrong_scheme()),
+        }
+        .map_err(|_| ProviderError::Failed("RSA signature"))
+    }
+}
+
+fn pss(
+    key: &rsa::PrivateKey,
+    digest: DigestAlgorithm,
+    salt_size: usize,
+    message: &[u8],
+) -> Result<Vec<u8>, ProviderError> {
+    use rsa::pss::SigningKey;
+    use rsa::signature::SignatureEncoding;
+    let key = key.clone();
+    let rng = &mut SysRng;
+    match digest {
+        S256 => {
+            SigningKey::<Sha256>::new_with_salt_len(key, salt_size).try_sign_with_rng(rng, message)
+        }
+        S384 => {
+            SigningKey::<Sha384>::new_with_salt_len(key, salt_size).try_sign_with_rng(rng, message)
+        }
+        S512 => {
+            SigningKey::<Sha512>::new_with_salt_len(key, salt_size).try_sign_with_rng(rng, message)
+        }
+    }
+    .map(|signature| signature.to_vec())
+    .map_err(|_| ProviderError::Failed("RSA-PSS signature"))
+}
+
+macro_rules! sign_ecdsa {
+    ($curve:ident, $key:ty) => {
+        impl Sign for $key {
+            fn sign_with(
+                &self,
+                scheme: SignatureScheme,
+                message: &[u8],
+            ) -> Result<Vec<u8>, ProviderError> {
+                use $curve::ecdsa::signature::hazmat::PrehashSigner;
+                let SignatureScheme::Ecdsa(algorithm) = scheme else {
+                    return Err(wrong_scheme());
+                };
+                let signature: $curve::ecdsa::Signature = self
+                    .sign_prehash(&digest(algorithm, message))
+                    .map_err(|_| ProviderError::Failed("ECDSA signature"))?;
+                Ok(signature.to_der().as_bytes().to_vec())
+            }
+        }
+    };
+}
+
+sign_ecdsa!(p256, P256);
+sign_ecdsa!(p384, P384);
+sign_ecdsa!(p521, P521);
+
+impl Sign for ed25519_dalek::SigningKey {
+    fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        match scheme {
+            SignatureScheme::Ed25519 => Ok(self.sign(message).to_bytes().to_vec()),
+            _ => Err(wrong_scheme()),
+        }
+    }
+}
+
+impl Sign for AgreementKey {
+    fn sign_with(&self, _: SignatureScheme, _: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        Err(wrong_scheme())
+    }
+}
