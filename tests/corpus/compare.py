@@ -51,7 +51,7 @@ def unfold(value):
 
 class Leaf:
     def __init__(self, part):
-        self.type = part.get_content_type()
+        self.type = unfold(part.get_content_type())
         self.filename = filename(part)
         self.encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
         self.charset = str(part.get_param("charset", "") or "").lower()
