@@ -1,0 +1,91 @@
+//! The header fields that stay outside, and the message made of them and new content.
+
+use bytes::Bytes;
+
+use crate::Field;
+use crate::field::is_content_name;
+use crate::fold::fold;
+use crate::line::lines;
+
+use super::fault::LINE;
+
+/// Fields that describe the octets of a mailbox file (RFC 2076 §3.12) and would lie after a
+/// change of the content.
+fn is_dropped(name: &str) -> bool {
+    ["Content-Length", "Lines", "MIME-Version"].iter().any(|dropped| name.eq_ignore_ascii_case(dropped))
+}
+
+/// Whether the field goes inside with the content.
+pub(super) fn is_content(field: &Field<'_>) -> bool {
+    field.is_content() && !is_dropped(field.name())
+}
+
+/// The field as it stays outside, legal for SMTP (RFC 5321 §2.3.8): CR LF, no bare CR, no
+/// NUL, no line over 998 octets where it can be folded. `None` if it does not stay.
+pub(super) fn field(field: &Field<'_>) -> Option<Bytes> {
+    if field.is_content() || is_dropped(field.name()) {
+        return None;
+    }
+    let raw = field.raw();
+    let mut out = Vec::with_capacity(raw.len() + 2);
+    for line in lines(raw) {
+        let mut text = line.text(raw).to_vec();
+        for octet in text.iter_mut().filter(|octet| matches!(octet, 0 | b'\r')) {
+            *octet = b' ';
+        }
+        // RFC 5322 §4.2: a continuation of nothing but white space is obsolete; some readers
+        // take it for the end of the header section.
+        if !text.trim_ascii().is_empty() {
+            push_folded(&text, &mut out);
+        }
+    }
+    Some(out.into())
+}
+
+/// The line, in several if it is over 998 octets and has white space to fold at.
+fn push_folded(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while rest.len() > LINE {
+        // Not at the start, or the first line would be empty; not where only white space would follow or stand.
+        let fold = (1..=LINE).rev().find(|&at| {
+            matches!(rest[at], b' ' | b'\t') && !matches!(rest[at - 1], b' ' | b'\t') && !rest[at..].trim_ascii().is_empty()
+        });
+        let Some(at) = fold else { break };
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(b"\r\n");
+        rest = &rest[at..];
+    }
+    out.extend_from_slice(rest);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A message: the outer fields, `MIME-Version: 1.0`, the content fields, and the body, which
+/// is canonical already (RFC 8551 §3.1).
+///
+/// `outer` holds raw fields that end with CR LF, as [`super::Prepared::outer`] has them;
+/// content fields among them are left out, so that each occurs once.
+pub fn assemble(outer: &[Bytes], content_fields: &[(&str, String)], body: &[u8]) -> Bytes {
+    let kept = outer.iter().filter(|raw| !is_content_name(raw_name(raw)));
+    let length: usize = outer.iter().map(Bytes::len).sum();
+    let mut out = Vec::with_capacity(length + body.len() + 512);
+    for raw in kept {
+        out.extend_from_slice(raw);
+        if !raw.ends_with(b"\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    for (name, value) in content_fields {
+        // One line each: a line end in a value would begin another field.
+        let value: String = value.chars().filter(|character| !character.is_control() || *character == '\t').collect();
+        out.extend_from_slice(fold(name, &value, "\r\n").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out.into()
+}
+
+fn raw_name(raw: &[u8]) -> &str {
+    let end = raw.iter().position(|octet| matches!(octet, b':' | b' ' | b'\t')).unwrap_or(raw.len());
+    std::str::from_utf8(&raw[..end]).unwrap_or_default()
+}
