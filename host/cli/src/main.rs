@@ -13,6 +13,8 @@ mod commands;
 mod input;
 mod logs;
 mod output;
+mod passphrase;
+mod progress;
 mod report;
 
 use clap::Parser;

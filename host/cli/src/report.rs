@@ -112,6 +112,57 @@ impl Failure {
     }
 }
 
+impl From<waxseal_smime::Error> for Failure {
+    fn from(error: waxseal_smime::Error) -> Self {
+        use waxseal_smime::Error;
+        let exit = match &error {
+            _ if error.is_passing() => Exit::TempFail,
+            Error::NoRecipients => Exit::Usage,
+            Error::Provider(_) => Exit::Unavailable,
+            Error::ReadBack(_) | Error::Encoding(_) | Error::NotBuilt(_) => Exit::Software,
+            _ => Exit::Data,
+        };
+        let failure = Self::new(exit, &error);
+        match smime_hint(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn smime_hint(error: &waxseal_smime::Error) -> Option<&'static str> {
+    use waxseal_smime::Error;
+    match error {
+        Error::NotTransportSafe => Some("sign it opaque: --opaque"),
+        Error::Expired { .. } => Some("renew it; an expired certificate is never used"),
+        Error::ReadBack(_) | Error::Encoding(_) => Some("this is a bug of waxseal; please report it"),
+        _ => None,
+    }
+}
+
+impl From<waxseal_stores::Error> for Failure {
+    fn from(error: waxseal_stores::Error) -> Self {
+        use waxseal_stores::{Defect, Error};
+        let hint = error.hint();
+        let failure = match &error {
+            Error::Read { path, source } => Self::reading(path, source),
+            Error::Write { path, source } => Self::creating(path, source),
+            Error::Exists { .. } => Self::new(Exit::CannotCreate, &error),
+            Error::Content {
+                defect: Defect::WrongPassphrase | Defect::PassphraseMissing,
+                ..
+            } => Self::new(Exit::Denied, &error),
+            Error::PassphraseVariable { .. } => Self::new(Exit::Usage, &error),
+            Error::Provider(_) => Self::new(Exit::Unavailable, &error),
+            _ => Self::new(Exit::Data, &error),
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 /// Prints a warning on standard error; the command goes on.
 pub(crate) fn warn(message: impl fmt::Display) {
     say("warning", &message.to_string());

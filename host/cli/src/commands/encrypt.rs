@@ -1,14 +1,21 @@
 //! `waxseal encrypt`: encrypt one mail by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use waxseal_smime::{ContentCipher, HeaderProtection, KeyTransport, Time};
+use waxseal_message::Limits;
+use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_smime::{
+    Certificate, Clock, ContentCipher, Context, EncryptOptions, HeaderProtection, KeyTransport,
+    Time,
+};
+use waxseal_stores::load_certificates;
 
 use crate::args::{cipher, header_protection, key_transport};
-use crate::clock;
+use crate::clock::{self, CommandClock};
 use crate::report::Failure;
+use crate::{input, output};
 
 /// What `encrypt` takes.
 #[derive(Args)]
@@ -43,6 +50,41 @@ pub(crate) struct EncryptArgs {
 }
 
 /// Encrypts the mail.
-pub(crate) fn run(_args: EncryptArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::not_built("encrypt"))
+pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
+    let now = CommandClock::from(args.at).now();
+    let mut recipients = Vec::new();
+    for file in &args.to {
+        for certificate in recipient_certificates(file, now)? {
+            if !recipients.contains(&certificate) {
+                recipients.push(certificate);
+            }
+        }
+    }
+    let limits = Limits::default();
+    let message = input::message(args.file.as_deref(), &limits)?;
+    let options = EncryptOptions {
+        cipher: args.cipher,
+        key_transport: args.key_transport,
+        header_protection: args.header_protection,
+    };
+    let context = Context { provider: &RustCrypto, now, limits: &limits };
+    let enveloped = waxseal_smime::encrypt(&message, &recipients, &options, &context)?;
+    output::write(args.out.as_deref(), &enveloped.message().to_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The certificates of one file that stand for a recipient. The authorities that are in it to
+/// complete a chain do not, nor do those that cannot be used while another can.
+fn recipient_certificates(file: &Path, now: Time) -> Result<Vec<Certificate>, Failure> {
+    let all = load_certificates(file)?;
+    let issued_another = |each: &Certificate| {
+        all.iter().any(|other| other != each && other.issuer_der() == each.subject_der())
+    };
+    let leaves: Vec<_> = all.iter().filter(|each| !issued_another(each)).cloned().collect();
+    let usable = |each: &&Certificate| {
+        each.can_encrypt() && each.not_before() <= now && now <= each.not_after()
+    };
+    let able: Vec<_> = leaves.iter().filter(usable).cloned().collect();
+    // When none is usable, encryption says why.
+    Ok(if able.is_empty() { leaves } else { able })
 }

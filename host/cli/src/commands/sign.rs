@@ -4,11 +4,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use waxseal_smime::{DigestAlgorithm, HeaderProtection, RsaScheme, Time};
+use waxseal_message::Limits;
+use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_smime::{
+    Clock, Context, DigestAlgorithm, HeaderProtection, RsaScheme, SignOptions, SignatureFormat,
+    Then, Time,
+};
 
 use crate::args::{digest, header_protection, scheme};
-use crate::clock;
+use crate::clock::{self, CommandClock};
+use crate::passphrase::{PassphraseArgs, open_identity};
 use crate::report::Failure;
+use crate::{input, output};
 
 /// What `sign` takes.
 #[derive(Args)]
@@ -21,9 +28,8 @@ pub(crate) struct SignArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
 
-    /// The passphrase of identity or key; else from WAXSEAL_PASSPHRASE, or asked for
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 
     /// application/pkcs7-mime instead of multipart/signed
     #[arg(long)]
@@ -55,6 +61,24 @@ pub(crate) struct SignArgs {
 }
 
 /// Signs the mail.
-pub(crate) fn run(_args: SignArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::not_built("sign"))
+pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
+    let now = CommandClock::from(args.at).now();
+    let provider = RustCrypto;
+    let loaded =
+        open_identity(&args.identity, args.key.as_deref(), &args.passphrase, &provider)?;
+    let signer = loaded.into_signer(now)?;
+    let limits = Limits::default();
+    let message = input::message(args.file.as_deref(), &limits)?;
+    let format = if args.opaque { SignatureFormat::Opaque } else { SignatureFormat::Detached };
+    let options = SignOptions {
+        format,
+        digest: args.digest,
+        rsa_scheme: args.scheme,
+        header_protection: args.header_protection,
+        then: Then::Send,
+    };
+    let context = Context { provider: &provider, now, limits: &limits };
+    let signed = waxseal_smime::sign(&message, &signer, &options, &context)?;
+    output::write(args.out.as_deref(), &signed.message().to_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }
