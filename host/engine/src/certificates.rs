@@ -28,7 +28,7 @@ pub(crate) struct Certificates {
 }
 
 /// Whether a certificate for the whole domain will do (rule 5).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum DomainCertificates {
     Allowed,
     No,

@@ -117,3 +117,89 @@ fn is_named(message: &Message, recipient: &Address) -> bool {
             .any(|mailbox| mailbox.address.matches(recipient))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{missing, protection, recipe, recipient, to};
+    use waxseal_policy::plan::ProtectionMode::{Sign, SignEncrypt};
+    use waxseal_policy::plan::{MissingCertificate, ProtectionMode};
+
+    fn settled(address: &str, mode: ProtectionMode, choice: Choice) -> SettledRow {
+        SettledRow {
+            recipient: recipient(address),
+            recipe: recipe(vec![Step::Protect(protection(mode, choice))]),
+            must_encrypt: false,
+        }
+    }
+
+    /// Groups as local parts: "bob carol | dave".
+    fn check(rows: Vec<SettledRow>, expected: &str) {
+        let groups = group(rows);
+        let names = |group: &Group| {
+            let names: Vec<_> = group
+                .recipients
+                .iter()
+                .map(|r| r.address.local().to_owned())
+                .collect();
+            names.join(" ")
+        };
+        let shown: Vec<_> = groups.iter().map(names).collect();
+        assert_eq!(shown.join(" | "), expected);
+    }
+
+    #[test]
+    fn rule_04_bcc_recipients_get_envelopes_of_their_own() {
+        check(
+            vec![
+                settled("dave@example.net", SignEncrypt, to(4)),
+                settled("bob@example.net", SignEncrypt, to(1)),
+                settled("erin@example.net", SignEncrypt, to(5)),
+                settled("carol@example.net", SignEncrypt, to(2)),
+            ],
+            "dave | bob carol | erin",
+        );
+    }
+
+    #[test]
+    fn rule_04_without_an_envelope_all_share_a_copy() {
+        check(
+            vec![
+                settled("dave@example.net", Sign, Choice::Open),
+                settled("bob@example.net", Sign, Choice::Open),
+            ],
+            "dave bob",
+        );
+    }
+
+    #[test]
+    fn a_split_keeps_clear_and_encrypted_apart() {
+        check(
+            vec![
+                settled("bob@example.net", SignEncrypt, to(1)),
+                settled(
+                    "carol@example.net",
+                    SignEncrypt,
+                    missing(MissingCertificate::Split),
+                ),
+                settled(
+                    "dave@example.net",
+                    SignEncrypt,
+                    missing(MissingCertificate::Split),
+                ),
+            ],
+            "bob | carol dave",
+        );
+    }
+
+    #[test]
+    fn rule_04_a_name_in_another_case_is_no_name() {
+        check(
+            vec![
+                settled("bob@example.net", SignEncrypt, to(1)),
+                settled("Carol@example.net", SignEncrypt, to(2)),
+            ],
+            "bob | Carol",
+        );
+    }
+}

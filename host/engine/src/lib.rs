@@ -20,6 +20,8 @@ mod profile;
 mod replies;
 mod settle;
 mod signer;
+#[cfg(test)]
+mod testing;
 mod transaction;
 mod trust;
 

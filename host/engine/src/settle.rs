@@ -193,3 +193,171 @@ fn broken_obligation(row: &Row, facts: &dyn Facts) -> Fate {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{missing, no_certificate, plan, protection, row, to};
+    use waxseal_policy::plan::ProtectionMode::{Encrypt, Sign};
+
+    /// Whether the octets are an envelope, and why nobody can encrypt.
+    struct World {
+        envelope: bool,
+        problem: Option<CallError>,
+    }
+
+    impl Facts for World {
+        fn is_envelope(&self, _: &Message) -> bool {
+            self.envelope
+        }
+        fn encryption_problem(&self, _: &Address) -> Option<CallError> {
+            self.problem.clone()
+        }
+    }
+
+    const PLAIN: World = World {
+        envelope: false,
+        problem: None,
+    };
+
+    /// "copies/refusals/dropped", or the answer for the whole message with its code.
+    fn show(result: Result<Settlement, Disposition>) -> String {
+        match result {
+            Ok(s) => format!(
+                "{}/{}/{}",
+                s.copies.len(),
+                s.refusals.len(),
+                s.dropped.len()
+            ),
+            Err(Disposition::Reject(refused)) => format!("reject {}", refused.causes[0].code),
+            Err(Disposition::Defer(refused)) => format!("defer {}", refused.causes[0].code),
+            Err(Disposition::Quarantine { must_encrypt, .. }) => {
+                format!("quarantine {must_encrypt}")
+            }
+            Err(other) => format!("{other:?}"),
+        }
+    }
+
+    /// Two recipients: one with a certificate, one as given.
+    fn check(choice: Choice, must_encrypt: bool, expected: &str) {
+        let mut with = row("bob@example.net");
+        with.on_delivery = Some(protection(Encrypt, to(1)));
+        let mut without = row("carol@example.net");
+        without.on_delivery = Some(protection(Encrypt, choice.clone()));
+        without.must_encrypt = must_encrypt;
+        let settled = show(settle(&plan(vec![with, without]), &PLAIN));
+        assert_eq!(
+            settled, expected,
+            "{choice:?}, must encrypt: {must_encrypt}"
+        );
+    }
+
+    #[test]
+    fn every_action_for_a_missing_certificate() {
+        use MissingCertificate::*;
+        for (action, free, obliged) in [
+            (
+                Bounce,
+                "reject recipient.no-certificate",
+                "reject recipient.no-certificate",
+            ),
+            (Drop, "1/0/1", "1/0/1"),
+            (Split, "2/0/0", "1/1/0"),
+            (EncryptOrBounceRest, "1/1/0", "1/1/0"),
+            (
+                Defer,
+                "defer recipient.no-certificate",
+                "defer recipient.no-certificate",
+            ),
+            (Quarantine, "quarantine false", "quarantine true"),
+        ] {
+            check(missing(action), false, free);
+            check(missing(action), true, obliged);
+        }
+    }
+
+    #[test]
+    fn a_source_that_is_down_defers_whatever_the_action() {
+        for action in [MissingCertificate::Bounce, MissingCertificate::Drop] {
+            let problem = no_certificate(ErrorKind::Unavailable);
+            check(
+                Choice::Missing { action, problem },
+                false,
+                "defer recipient.no-certificate",
+            );
+        }
+    }
+
+    #[test]
+    fn rule_06_only_an_envelope_meets_the_obligation() {
+        let mut signed = row("bob@example.net");
+        signed.must_encrypt = true;
+        signed.on_delivery = Some(protection(Sign, Choice::Open));
+        let plan = plan(vec![signed]);
+        assert_eq!(show(settle(&plan, &PLAIN)), "defer plan.not-encrypted");
+        let arrived = World {
+            envelope: true,
+            problem: None,
+        };
+        assert_eq!(show(settle(&plan, &arrived)), "1/0/0");
+    }
+
+    #[test]
+    fn a_broken_obligation_is_refused_when_its_cause_is_lasting() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, "reject recipient.no-certificate"),
+            (ErrorKind::Unavailable, "defer recipient.no-certificate"),
+        ] {
+            let mut plain = row("bob@example.net");
+            plain.must_encrypt = true;
+            let world = World {
+                envelope: false,
+                problem: Some(no_certificate(kind)),
+            };
+            assert_eq!(show(settle(&plan(vec![plain]), &world)), expected);
+        }
+    }
+
+    #[test]
+    fn a_later_message_does_not_undo_encryption() {
+        // A filter applied a profile now, the next one set a plain message over it.
+        let mut overwritten = row("bob@example.net");
+        overwritten.must_encrypt = true;
+        let settled = show(settle(&plan(vec![overwritten]), &PLAIN));
+        assert_eq!(settled, "defer plan.not-encrypted");
+    }
+
+    #[test]
+    fn refusing_goes_before_deferring_before_quarantine() {
+        use MissingCertificate::*;
+        let rows = |actions: &[MissingCertificate]| {
+            let rows = actions.iter().map(|action| {
+                let mut row = row("bob@example.net");
+                row.on_delivery = Some(protection(Encrypt, missing(*action)));
+                row
+            });
+            show(settle(&plan(rows.collect()), &PLAIN))
+        };
+        assert_eq!(
+            rows(&[Quarantine, Defer, Bounce]),
+            "reject recipient.no-certificate"
+        );
+        assert_eq!(rows(&[Quarantine, Defer]), "defer recipient.no-certificate");
+    }
+
+    #[test]
+    fn a_refused_recipient_is_refused_alone() {
+        let mut refused = row("bob@example.net");
+        refused.refusal = Some(Reply {
+            code: 550,
+            enhanced: None,
+            text: "no".to_owned(),
+        });
+        refused.must_encrypt = true;
+        let settled = show(settle(
+            &plan(vec![refused, row("carol@example.net")]),
+            &PLAIN,
+        ));
+        assert_eq!(settled, "1/1/0");
+    }
+}
