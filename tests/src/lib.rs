@@ -8,3 +8,5 @@
 pub mod arrows;
 pub mod audit;
 pub mod metadata;
+pub mod openssl;
+pub mod operator;
