@@ -28,6 +28,7 @@ mod layers;
 pub mod path;
 mod provider;
 mod recipients;
+mod scheme;
 mod sign;
 mod source;
 mod time;
