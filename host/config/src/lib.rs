@@ -1,1 +1,160 @@
-//! One policy directory → one generation.
+//! One policy directory → one [`Generation`].
+//!
+//! The only crate that parses configuration. It reads `waxseal.toml` and what stands beside it
+//! (`filters/`, `identities/`, `certificates/`, `anchors/`, `lists/`, `dictionaries/`), checks
+//! every name against what it refers to, and loads the filters. It makes no decision about
+//! mail, writes nothing, and keeps no file open.
+//!
+//! On failure nothing is loaded, and [`Errors`] has every problem that was found, each with
+//! its file, its line, its place in the file, and what to try. What an operator should know
+//! although it does not stand in the way is in [`Loaded::warnings`].
+//!
+//! File names in `waxseal.toml` are relative to the directory and inside it, or absolute.
+//! Secrets are read from files or the environment and never enter the generation's id.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod certificates;
+mod directory;
+mod document;
+mod filter;
+mod identity;
+mod nearest;
+mod origin;
+mod problem;
+mod profile;
+mod words;
+
+pub use problem::{Errors, Problem};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use waxseal_engine::{Generation, GenerationParts, Profile, SigningIdentity};
+use waxseal_message::Limits;
+use waxseal_policy::{PolicyConfig, Runtime};
+use waxseal_smime::{Provider, Time};
+
+use crate::directory::Directory;
+use crate::document::{Section, Source};
+use crate::filter::Names;
+use crate::problem::Collector;
+
+/// The name of the file that makes a directory a policy.
+pub const FILE: &str = "waxseal.toml";
+
+/// How to load.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// The time now, for identities that expire soon.
+    pub now: Time,
+}
+
+/// A policy that loaded.
+pub struct Loaded {
+    /// What the engine works by.
+    pub generation: Generation,
+    /// What an operator should know.
+    pub warnings: Vec<Problem>,
+}
+
+/// Loads a policy directory.
+pub fn load(
+    dir: &Path,
+    runtime: &Arc<Runtime>,
+    provider: Arc<dyn Provider>,
+    options: &LoadOptions,
+) -> Result<Loaded, Errors> {
+    let (problems, warnings) = (Collector::default(), Collector::default());
+    let generation = {
+        let directory = Directory::new(dir, &problems, &warnings);
+        read(&directory, runtime, provider, options)
+    };
+    match generation {
+        Some(generation) if problems.is_empty() => {
+            Ok(Loaded { generation, warnings: warnings.into_problems() })
+        }
+        _ => Err(Errors(problems.into_problems())),
+    }
+}
+
+fn read(
+    directory: &Directory<'_>,
+    runtime: &Arc<Runtime>,
+    provider: Arc<dyn Provider>,
+    options: &LoadOptions,
+) -> Option<Generation> {
+    let file = Path::new(FILE);
+    let text = directory.read_text(file)?;
+    let source = Source::new(file, &text, directory.problems);
+    let table = source.parse();
+    if !directory.problems.is_empty() {
+        return None; // What follows a syntax error would be about things that are there.
+    }
+    let root = Section::root(&source, &table);
+    let lists = words::lists(directory);
+    let dictionaries = words::dictionaries(directory);
+    let identities = root.named("identity");
+    let identity_names: Vec<&str> = identities.iter().map(|(name, _)| *name).collect();
+    let profiles = root.named("profile");
+    let names = Names {
+        profiles: profiles.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        identities: identity_names.iter().map(|name| (*name).to_owned()).collect(),
+        lists: lists.names().map(str::to_owned).collect(),
+        dictionaries: dictionaries.names().map(str::to_owned).collect(),
+    };
+    let profiles: Vec<Profile> = profiles
+        .into_iter()
+        .filter_map(|(name, section)| profile::read(name, section, &identity_names))
+        .collect();
+    let identities: Vec<SigningIdentity> = identities
+        .into_iter()
+        .filter_map(|(name, section)| {
+            identity::read(name, section, directory, provider.as_ref(), options.now)
+        })
+        .collect();
+    let drafts = filter::read(root.sections("filter"), &names, directory);
+    let origin = root.section("origin").map(origin::read).unwrap_or_default();
+    let limits = root.section("limits").map(limits).unwrap_or_default();
+    let store = certificates::read(directory);
+    let anchors = certificates::anchors(root.section("trust"), directory);
+    root.finish();
+
+    filter::warn_about_order(&drafts, directory, file);
+    let config = PolicyConfig { filters: Vec::new(), lists, dictionaries, profiles: names.profiles };
+    let policy = filter::load(runtime, config, &drafts, directory, file)?;
+    let parts = GenerationParts {
+        id: directory.id(),
+        policy,
+        profiles,
+        identities,
+        certificates: store.into_iter().collect(),
+        anchors,
+        origin,
+        provider,
+        limits,
+    };
+    match Generation::new(parts) {
+        Ok(generation) => Some(generation),
+        Err(error) => {
+            directory.problems.add(Problem::with_file(file, error.to_string()));
+            None
+        }
+    }
+}
+
+/// `[limits]`: how much of a message is read before it is refused.
+fn limits(section: Section<'_>) -> Limits {
+    let default = Limits::default();
+    let size = |number: Option<u64>, shift: u32, default: usize| {
+        number.and_then(|number| usize::try_from(number << shift).ok()).unwrap_or(default)
+    };
+    let limits = Limits {
+        octets: size(section.number("message-mib", 1..=1024), 20, default.octets),
+        header_fields: size(section.number("header-fields", 10..=100_000), 0, default.header_fields),
+        header_octets: size(section.number("header-kib", 16..=65_536), 10, default.header_octets),
+        depth: size(section.number("depth", 2..=256), 0, default.depth),
+        parts: size(section.number("parts", 1..=1_000_000), 0, default.parts),
+    };
+    section.finish();
+    limits
+}
