@@ -20,7 +20,7 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let component = wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&module)
-        .and_then(|mut encoder| encoder.encode())
+        .and_then(|encoder| encoder.encode())
         .map_err(|error| format!("{error:#}"))?;
     without_custom_sections(&component, |_| false)
         .map_err(|error| format!("the encoder made no component: {error}"))

@@ -1,0 +1,172 @@
+//! What conditions may ask. A trait, so that conditions are tested without a host.
+
+use std::cell::OnceCell;
+
+use waxseal_guest::{inspect, prelude::*};
+
+/// One fact of the session that is a plain text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SessionFact {
+    AuthUser,
+    ClientIp,
+    ClientName,
+    Direction,
+    Helo,
+    Tls,
+}
+
+/// An attachment as its sender names it.
+#[derive(Clone, Debug)]
+pub(crate) struct AttachmentFact {
+    pub(crate) name: Option<String>,
+    pub(crate) media_type: String,
+}
+
+/// The facts of one mail. What an error leaves open is no match and no mismatch:
+/// it ends the evaluation.
+pub(crate) trait Facts {
+    fn recipients(&self) -> &[Recipient];
+    fn sender(&self) -> String;
+    fn from(&self) -> Vec<String>;
+    fn session(&self, fact: SessionFact) -> Option<String>;
+    fn property(&self, name: &str) -> Option<String>;
+    fn note(&self, name: &str) -> Option<String>;
+    /// Method and result.
+    fn auth_results(&self) -> Vec<(String, String)>;
+    fn headers(&self, name: &str) -> Vec<String>;
+    fn size(&self) -> u32;
+    fn attachments(&self) -> &[AttachmentFact];
+    fn text_contains(&self, words: &str) -> Result<bool, Error>;
+    fn in_dictionary(&self, name: &str) -> Result<bool, Error>;
+    /// Kind and state, from the outside in.
+    fn smime(&self) -> Result<Vec<(String, String)>, Error>;
+    fn in_list(&self, list: &str, address: &str) -> Result<bool, Error>;
+}
+
+/// The host's facts. What several rules may ask for is kept.
+pub(crate) struct Mail<'a> {
+    tx: &'a Transaction,
+    message: Message,
+    recipients: Vec<Recipient>,
+    parts: OnceCell<Vec<Part>>,
+    attachments: OnceCell<Vec<AttachmentFact>>,
+}
+
+impl<'a> Mail<'a> {
+    pub(crate) fn new(tx: &'a Transaction) -> Self {
+        Mail {
+            tx,
+            message: tx.message(),
+            recipients: tx.recipients(),
+            parts: OnceCell::new(),
+            attachments: OnceCell::new(),
+        }
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.parts.get_or_init(|| self.message.parts().collect())
+    }
+}
+
+impl Facts for Mail<'_> {
+    fn recipients(&self) -> &[Recipient] {
+        &self.recipients
+    }
+
+    fn sender(&self) -> String {
+        self.tx.sender()
+    }
+
+    fn from(&self) -> Vec<String> {
+        let addresses = self.message.addresses("from").into_iter();
+        addresses
+            .map(|from| format!("{}@{}", from.local, from.domain))
+            .collect()
+    }
+
+    fn session(&self, fact: SessionFact) -> Option<String> {
+        match fact {
+            SessionFact::AuthUser => self.tx.auth_user(),
+            SessionFact::ClientIp => self.tx.client_ip(),
+            SessionFact::ClientName => self.tx.client_name(),
+            SessionFact::Direction => self.tx.direction(),
+            SessionFact::Helo => self.tx.helo(),
+            SessionFact::Tls => self.tx.tls_version(),
+        }
+    }
+
+    fn property(&self, name: &str) -> Option<String> {
+        self.tx.property(name)
+    }
+
+    fn note(&self, name: &str) -> Option<String> {
+        self.tx.note(name)
+    }
+
+    fn auth_results(&self) -> Vec<(String, String)> {
+        let results = self.tx.auth_results().into_iter();
+        results
+            .map(|result| (result.method, result.verdict))
+            .collect()
+    }
+
+    fn headers(&self, name: &str) -> Vec<String> {
+        let fields = self.message.headers(name).into_iter();
+        fields.map(|field| field.value).collect()
+    }
+
+    fn size(&self) -> u32 {
+        self.message.size()
+    }
+
+    fn attachments(&self) -> &[AttachmentFact] {
+        self.attachments.get_or_init(|| {
+            let parts = self.parts().iter().filter(|part| part.is_attachment());
+            let fact = |part: &Part| AttachmentFact {
+                name: part.filename(),
+                media_type: part.media_type(),
+            };
+            parts.map(fact).collect()
+        })
+    }
+
+    fn text_contains(&self, words: &str) -> Result<bool, Error> {
+        let texts = self
+            .parts()
+            .iter()
+            .filter(|part| part.media_type().starts_with("text/"));
+        any(texts, |part| part.contains(words))
+    }
+
+    fn in_dictionary(&self, name: &str) -> Result<bool, Error> {
+        any(self.parts(), |part| part.matches(name))
+    }
+
+    fn smime(&self) -> Result<Vec<(String, String)>, Error> {
+        let layers = inspect::layers(&self.message)?.into_iter();
+        Ok(layers.map(|layer| (layer.kind(), layer.state())).collect())
+    }
+
+    fn in_list(&self, list: &str, address: &str) -> Result<bool, Error> {
+        if config::in_list(list, address)? {
+            return Ok(true);
+        }
+        match address.rsplit_once('@') {
+            Some((_, domain)) => config::in_list(list, domain),
+            None => Ok(false),
+        }
+    }
+}
+
+/// `Iterator::any` for a test that may fail.
+pub(crate) fn any<T>(
+    items: impl IntoIterator<Item = T>,
+    mut test: impl FnMut(T) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    for item in items {
+        if test(item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
