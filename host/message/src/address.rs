@@ -50,7 +50,8 @@ impl Address {
     }
 
     fn new(local: String, domain: &str) -> Option<Self> {
-        let is_local = !local.is_empty() && !local.contains(|character: char| character.is_control() || character == '\u{fffd}');
+        let is_local = !local.is_empty()
+            && !local.contains(|character: char| character.is_control() || character == '\u{fffd}');
         let domain = normal_domain(domain)?;
         is_local.then_some(Self { local, domain })
     }
@@ -87,12 +88,18 @@ pub struct Mailbox {
 impl fmt::Display for Mailbox {
     /// As it is written in a header field, the name encoded where it must be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(display) = &self.display else { return self.address.fmt(f) };
+        let Some(display) = &self.display else {
+            return self.address.fmt(f);
+        };
         if !display.is_ascii() || display.contains("=?") || display.contains(char::is_control) {
             let mut words = String::new();
             encoded_word::encode_run(display, &mut words);
             write!(f, "{words} <{}>", self.address)
-        } else if display.bytes().all(|octet| is_atext(octet.into()) || octet == b' ') && !display.is_empty() {
+        } else if display
+            .bytes()
+            .all(|octet| is_atext(octet.into()) || octet == b' ')
+            && !display.is_empty()
+        {
             write!(f, "{display} <{}>", self.address)
         } else {
             write!(f, "{} <{}>", quoted(display), self.address)
@@ -103,8 +110,18 @@ impl fmt::Display for Mailbox {
 /// Whether fields of this name hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6).
 pub(crate) fn is_address_field(name: &str) -> bool {
     const NAMES: [&str; 12] = [
-        "from", "sender", "reply-to", "to", "cc", "bcc", "resent-from", "resent-sender", "resent-to", "resent-cc",
-        "resent-bcc", "resent-reply-to",
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "resent-from",
+        "resent-sender",
+        "resent-to",
+        "resent-cc",
+        "resent-bcc",
+        "resent-reply-to",
     ];
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -144,9 +161,13 @@ fn tokens(text: &str) -> Vec<Token> {
             '[' => delimited(rest, ']').map_token(Token::Literal),
             '(' => comment(rest).map_token(Token::Comment),
             '<' | '>' | ',' | ';' | ':' | '@' | '.' => (Token::Special(first), 1),
-            _ if first.is_ascii_whitespace() => {
-                (Token::Blank, rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_whitespace()).len())
-            }
+            _ if first.is_ascii_whitespace() => (
+                Token::Blank,
+                rest.len()
+                    - rest
+                        .trim_start_matches(|c: char| c.is_ascii_whitespace())
+                        .len(),
+            ),
             _ => {
                 let end = |c: char| c.is_ascii_whitespace() || "\"[(<>,;:@.".contains(c);
                 let length = rest.find(end).unwrap_or(rest.len());
@@ -242,8 +263,14 @@ impl List {
         self.open = false;
         let phrase = std::mem::take(&mut self.phrase);
         let mailbox = match self.angle.take() {
-            Some(angle) => addr_spec(without_route(&angle)).map(|address| Mailbox { display: display(&phrase), address }),
-            None => addr_spec(&phrase).map(|address| Mailbox { display: last_comment(&phrase), address }),
+            Some(angle) => addr_spec(without_route(&angle)).map(|address| Mailbox {
+                display: display(&phrase),
+                address,
+            }),
+            None => addr_spec(&phrase).map(|address| Mailbox {
+                display: last_comment(&phrase),
+                address,
+            }),
         };
         self.mailboxes.extend(mailbox);
     }
@@ -256,8 +283,14 @@ impl List {
 
 /// RFC 5322 §4.4: `@a,@b:` before the address is obsolete and ignored.
 fn without_route(tokens: &[Token]) -> &[Token] {
-    let is_route = tokens.iter().find(|token| !matches!(token, Token::Blank | Token::Comment(_))) == Some(&Token::Special('@'));
-    match tokens.iter().position(|token| *token == Token::Special(':')) {
+    let is_route = tokens
+        .iter()
+        .find(|token| !matches!(token, Token::Blank | Token::Comment(_)))
+        == Some(&Token::Special('@'));
+    match tokens
+        .iter()
+        .position(|token| *token == Token::Special(':'))
+    {
         Some(colon) if is_route => &tokens[colon + 1..],
         _ => tokens,
     }
@@ -265,8 +298,13 @@ fn without_route(tokens: &[Token]) -> &[Token] {
 
 /// local@domain. Words are joined by dots alone; anything else is no address.
 fn addr_spec(tokens: &[Token]) -> Option<Address> {
-    let tokens: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Blank | Token::Comment(_))).collect();
-    let at = tokens.iter().position(|token| **token == Token::Special('@'))?;
+    let tokens: Vec<&Token> = tokens
+        .iter()
+        .filter(|token| !matches!(token, Token::Blank | Token::Comment(_)))
+        .collect();
+    let at = tokens
+        .iter()
+        .position(|token| **token == Token::Special('@'))?;
     let local = dotted(&tokens[..at], Position::Local)?;
     let domain = match &tokens[at + 1..] {
         [Token::Literal(literal)] => format!("[{literal}]"),
@@ -319,7 +357,11 @@ fn display(phrase: &[Token]) -> Option<String> {
     }
     let decoded = encoded_word::decode(text.trim().as_bytes());
     let decoded = decoded.trim();
-    if decoded.is_empty() { last_comment(phrase) } else { Some(decoded.to_owned()) }
+    if decoded.is_empty() {
+        last_comment(phrase)
+    } else {
+        Some(decoded.to_owned())
+    }
 }
 
 fn last_comment(tokens: &[Token]) -> Option<String> {
@@ -332,24 +374,30 @@ fn last_comment(tokens: &[Token]) -> Option<String> {
 /// Lower-case A-labels (RFC 5890); a literal keeps its brackets.
 fn normal_domain(domain: &str) -> Option<String> {
     if domain.starts_with('[') {
-        let is_literal = domain.ends_with(']') && domain.bytes().all(|octet| octet.is_ascii_graphic());
+        let is_literal =
+            domain.ends_with(']') && domain.bytes().all(|octet| octet.is_ascii_graphic());
         return is_literal.then(|| domain.to_ascii_lowercase());
     }
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     // Only what cannot be in a name is refused: underscores are in use.
     let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::EMPTY).ok()?;
     let is_domain = ascii.split('.').all(|label| !label.is_empty())
-        && ascii.bytes().all(|octet| octet.is_ascii_graphic() && !b"<>()[]\\,;:@\"".contains(&octet));
+        && ascii
+            .bytes()
+            .all(|octet| octet.is_ascii_graphic() && !b"<>()[]\\,;:@\"".contains(&octet));
     is_domain.then(|| ascii.to_ascii_lowercase())
 }
 
 /// RFC 5322 §3.2.3, RFC 6532 §3.2.
 fn is_atext(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character) || !character.is_ascii()
+    character.is_ascii_alphanumeric()
+        || "!#$%&'*+-/=?^_`{|}~".contains(character)
+        || !character.is_ascii()
 }
 
 fn is_dot_atom(text: &str) -> bool {
-    text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    text.split('.')
+        .all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
 
 fn quoted(text: &str) -> String {
@@ -372,7 +420,13 @@ mod tests {
     fn check(value: &str, expected: &[&str]) {
         let found: Vec<_> = parse_mailboxes(value.as_bytes())
             .iter()
-            .map(|mailbox| format!("{}|{}", mailbox.display.as_deref().unwrap_or("-"), mailbox.address))
+            .map(|mailbox| {
+                format!(
+                    "{}|{}",
+                    mailbox.display.as_deref().unwrap_or("-"),
+                    mailbox.address
+                )
+            })
             .collect();
         assert_eq!(found, expected, "{value}");
     }
@@ -380,20 +434,47 @@ mod tests {
     #[test]
     fn mailboxes() {
         check("a@b.example", &["-|a@b.example"]);
-        check("Joe Q. Public <john.q.public@example.com>, <boss@nil.test>", &["Joe Q. Public|john.q.public@example.com", "-|boss@nil.test"]);
-        check("\"Giant; \\\"Big\\\" Box\" <box@example.net>", &["Giant; \"Big\" Box|box@example.net"]);
-        check("jdoe@example.org (John Doe)", &["John Doe|jdoe@example.org"]);
-        check("=?utf-8?q?J=C3=B6rg?= =?utf-8?q?_M?= <j@x>", &["Jörg M|j@x"]);
-        check("\"chief@corp.example\" <eve@evil.example>", &["chief@corp.example|eve@evil.example"]);
-        check("chief@corp.example <eve@evil.example>", &["chief@corp.example|eve@evil.example"]);
+        check(
+            "Joe Q. Public <john.q.public@example.com>, <boss@nil.test>",
+            &["Joe Q. Public|john.q.public@example.com", "-|boss@nil.test"],
+        );
+        check(
+            "\"Giant; \\\"Big\\\" Box\" <box@example.net>",
+            &["Giant; \"Big\" Box|box@example.net"],
+        );
+        check(
+            "jdoe@example.org (John Doe)",
+            &["John Doe|jdoe@example.org"],
+        );
+        check(
+            "=?utf-8?q?J=C3=B6rg?= =?utf-8?q?_M?= <j@x>",
+            &["Jörg M|j@x"],
+        );
+        check(
+            "\"chief@corp.example\" <eve@evil.example>",
+            &["chief@corp.example|eve@evil.example"],
+        );
+        check(
+            "chief@corp.example <eve@evil.example>",
+            &["chief@corp.example|eve@evil.example"],
+        );
     }
 
     #[test]
     fn groups_routes_comments() {
-        check("A Group:Ed Jones <joe@where.test>,joe@x.test;, z@y.test", &["Ed Jones|joe@where.test", "-|joe@x.test", "-|z@y.test"]);
+        check(
+            "A Group:Ed Jones <joe@where.test>,joe@x.test;, z@y.test",
+            &["Ed Jones|joe@where.test", "-|joe@x.test", "-|z@y.test"],
+        );
         check("Undisclosed recipients:;", &[]);
-        check("Mary <@node.test,@b.test:mary@example.net>", &["Mary|mary@example.net"]);
-        check("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", &["Pete|pete@silly.test"]);
+        check(
+            "Mary <@node.test,@b.test:mary@example.net>",
+            &["Mary|mary@example.net"],
+        );
+        check(
+            "Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+            &["Pete|pete@silly.test"],
+        );
         check("john . doe @ example . org", &["-|john.doe@example.org"]);
     }
 
@@ -416,7 +497,10 @@ mod tests {
         check("<>", &[]);
         check("\"unterminated <a@b>", &[]);
         check("a@, @b, a@.b, x@y.example", &["-|x@y.example"]);
-        check("<a@b.example> <c@d.example>", &["-|a@b.example", "-|c@d.example"]);
+        check(
+            "<a@b.example> <c@d.example>",
+            &["-|a@b.example", "-|c@d.example"],
+        );
         check("<a@b.example", &["-|a@b.example"]);
     }
 
@@ -431,7 +515,12 @@ mod tests {
 
     #[test]
     fn mailboxes_are_written_back() {
-        for text in ["a@b.example", "Joe Public <a@b.example>", "\"Public, Joe\" <a@b.example>", "=?utf-8?q?J=C3=B6rg?= <\"a b\"@c.example>"] {
+        for text in [
+            "a@b.example",
+            "Joe Public <a@b.example>",
+            "\"Public, Joe\" <a@b.example>",
+            "=?utf-8?q?J=C3=B6rg?= <\"a b\"@c.example>",
+        ] {
             assert_eq!(parse_text(text)[0].to_string(), text);
         }
     }

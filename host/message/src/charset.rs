@@ -9,7 +9,9 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 pub(crate) fn decode(charset: Option<&str>, octets: &[u8]) -> String {
     let charset = charset.unwrap_or_default().trim().to_ascii_lowercase();
     match charset.as_str() {
-        "" | "us-ascii" | "ascii" | "utf-8" | "utf8" | "unknown-8bit" | "x-unknown" => guess(&charset, octets),
+        "" | "us-ascii" | "ascii" | "utf-8" | "utf8" | "unknown-8bit" | "x-unknown" => {
+            guess(&charset, octets)
+        }
         name => match charset_decoder(name.as_bytes()) {
             Some(decoder) => decoder(octets),
             None => guess("", octets),
@@ -21,8 +23,10 @@ fn guess(charset: &str, octets: &[u8]) -> String {
     match std::str::from_utf8(octets) {
         Ok(text) => text.to_owned(),
         Err(_) if charset.starts_with("utf") => String::from_utf8_lossy(octets).into_owned(),
-        Err(_) => charset_decoder(b"windows-1252")
-            .map_or_else(|| String::from_utf8_lossy(octets).into_owned(), |decoder| decoder(octets)),
+        Err(_) => charset_decoder(b"windows-1252").map_or_else(
+            || String::from_utf8_lossy(octets).into_owned(),
+            |decoder| decoder(octets),
+        ),
     }
 }
 

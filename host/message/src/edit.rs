@@ -12,7 +12,8 @@ impl Message {
     /// With a field on top of the others.
     pub fn with_field_added(&self, name: &str, value: &str) -> Result<Self, Error> {
         let field = self.new_field(name, value)?;
-        let pieces = std::iter::once(field.as_bytes()).chain(self.fields().map(|field| field.raw()));
+        let pieces =
+            std::iter::once(field.as_bytes()).chain(self.fields().map(|field| field.raw()));
         Ok(self.rebuilt(pieces))
     }
 
@@ -36,7 +37,11 @@ impl Message {
         if field.is_content() {
             return Err(Error::ContentField(field.name().to_owned()));
         }
-        Ok(self.rebuilt(self.fields().filter(|field| field.index() != index).map(|field| field.raw())))
+        Ok(self.rebuilt(
+            self.fields()
+                .filter(|field| field.index() != index)
+                .map(|field| field.raw()),
+        ))
     }
 
     /// Without the fields of this name. `Content-*` and `MIME-Version` stay.
@@ -44,38 +49,65 @@ impl Message {
         if is_content_name(name) || self.first(name).is_none() {
             return self.clone();
         }
-        self.rebuilt(self.fields().filter(|field| !field.is_named(name)).map(|field| field.raw()))
+        self.rebuilt(
+            self.fields()
+                .filter(|field| !field.is_named(name))
+                .map(|field| field.raw()),
+        )
     }
 
     /// A new field in this message's own line ends.
     fn new_field(&self, name: &str, value: &str) -> Result<String, Error> {
         // RFC 5322 §2.2; the length is ours, so that the name never fills a line.
-        let is_name = !name.is_empty() && name.len() <= 76 && name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
+        let is_name = !name.is_empty()
+            && name.len() <= 76
+            && name
+                .bytes()
+                .all(|octet| octet.is_ascii_graphic() && octet != b':');
         if !is_name {
             return Err(Error::InvalidName(name.to_owned()));
         }
         if is_content_name(name) {
             return Err(Error::ContentField(name.to_owned()));
         }
-        if let Some(control) = value.chars().find(|character| character.is_control() && *character != '\t') {
-            return Err(Error::ControlCharacter { name: name.to_owned(), code: control.into() });
+        if let Some(control) = value
+            .chars()
+            .find(|character| character.is_control() && *character != '\t')
+        {
+            return Err(Error::ControlCharacter {
+                name: name.to_owned(),
+                code: control.into(),
+            });
         }
+        let value = value.trim_matches([' ', '\t']);
         Ok(fold(name, &encode(name, value), self.own_line_end()))
     }
 
     fn own_line_end(&self) -> &'static str {
-        let lf_first = || memchr::memchr(b'\n', self.head()).is_some_and(|at| at == 0 || self.head()[at - 1] != b'\r');
+        let lf_first = || {
+            memchr::memchr(b'\n', self.head())
+                .is_some_and(|at| at == 0 || self.head()[at - 1] != b'\r')
+        };
         match self.line_ends() {
             LineEnds::Crlf | LineEnds::None => "\r\n",
             LineEnds::Lf => "\n",
-            LineEnds::Mixed => if lf_first() { "\n" } else { "\r\n" },
+            LineEnds::Mixed => {
+                if lf_first() {
+                    "\n"
+                } else {
+                    "\r\n"
+                }
+            }
         }
     }
 
     /// The message with these fields, between the mbox line and the empty line.
     fn rebuilt<'a>(&self, fields: impl Iterator<Item = &'a [u8]>) -> Self {
         let spans = self.head_spans();
-        let above = spans.fields.first().map_or(spans.length - spans.empty_line, |first| first.name.start);
+        let above = spans
+            .fields
+            .first()
+            .map_or(spans.length - spans.empty_line, |first| first.name.start);
         let mut head = Vec::with_capacity(self.head().len() + 256);
         let line_end = self.own_line_end().as_bytes();
         let mut push = |piece: &[u8]| {
@@ -104,7 +136,11 @@ fn encode(name: &str, value: &str) -> String {
         // RFC 2047 §5 (3): an encoded word may stand for a phrase, never in an address.
         let mailboxes = address::parse_text(value);
         if !mailboxes.is_empty() {
-            return mailboxes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return mailboxes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
         }
     }
     encoded_word::encode(value)
@@ -120,57 +156,123 @@ mod tests {
     }
 
     fn check(edited: &Message, expected: &str) {
-        assert_eq!(String::from_utf8(edited.to_bytes().to_vec()).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(edited.to_bytes().to_vec()).unwrap(),
+            expected
+        );
         assert_eq!(&parse(expected), edited);
         assert_eq!(parse(expected).field_count(), edited.field_count());
     }
 
     #[test]
     fn adds_on_top() {
-        check(&parse("A: 1\r\n\r\nx").with_field_added("B", "2").unwrap(), "B: 2\r\nA: 1\r\n\r\nx");
-        check(&parse("A: 1\n\nx").with_field_added("B", "2").unwrap(), "B: 2\nA: 1\n\nx");
-        check(&parse("From x\nA: 1\n\nx").with_field_added("B", "2").unwrap(), "From x\nB: 2\nA: 1\n\nx");
-        check(&parse("\r\nx").with_field_added("B", "2").unwrap(), "B: 2\r\n\r\nx");
-        check(&parse("").with_field_added("B", "2").unwrap(), "B: 2\r\n\r\n");
-        check(&parse("body").with_field_added("B", "2").unwrap(), "B: 2\r\n\r\nbody");
-        check(&parse("A: 1").with_field_added("B", "2").unwrap(), "B: 2\r\nA: 1\r\n\r\n");
-        check(&parse("A: 1\nbody").with_field_added("B", "2").unwrap(), "B: 2\nA: 1\n\nbody");
+        check(
+            &parse("A: 1\r\n\r\nx").with_field_added("B", "2").unwrap(),
+            "B: 2\r\nA: 1\r\n\r\nx",
+        );
+        check(
+            &parse("A: 1\n\nx").with_field_added("B", "2").unwrap(),
+            "B: 2\nA: 1\n\nx",
+        );
+        check(
+            &parse("From x\nA: 1\n\nx")
+                .with_field_added("B", "2")
+                .unwrap(),
+            "From x\nB: 2\nA: 1\n\nx",
+        );
+        check(
+            &parse("\r\nx").with_field_added("B", "2").unwrap(),
+            "B: 2\r\n\r\nx",
+        );
+        check(
+            &parse("").with_field_added("B", "2").unwrap(),
+            "B: 2\r\n\r\n",
+        );
+        check(
+            &parse("body").with_field_added("B", "2").unwrap(),
+            "B: 2\r\n\r\nbody",
+        );
+        check(
+            &parse("A: 1").with_field_added("B", "2").unwrap(),
+            "B: 2\r\nA: 1\r\n\r\n",
+        );
+        check(
+            &parse("A: 1\nbody").with_field_added("B", "2").unwrap(),
+            "B: 2\nA: 1\n\nbody",
+        );
     }
 
     #[test]
     fn replaces_all_by_one() {
         let message = parse("A: 1\r\nB: 1\r\na: 2\r\n\r\nx");
-        check(&message.with_field_replaced("a", "3").unwrap(), "a: 3\r\nB: 1\r\n\r\nx");
-        check(&message.with_field_replaced("C", "3").unwrap(), "C: 3\r\nA: 1\r\nB: 1\r\na: 2\r\n\r\nx");
+        check(
+            &message.with_field_replaced("a", "3").unwrap(),
+            "a: 3\r\nB: 1\r\n\r\nx",
+        );
+        check(
+            &message.with_field_replaced("C", "3").unwrap(),
+            "C: 3\r\nA: 1\r\nB: 1\r\na: 2\r\n\r\nx",
+        );
     }
 
     #[test]
     fn removes() {
         let message = parse("A: 1\r\n 1\r\nB: 1\r\na: 2\r\nContent-Type: text/html\r\n\r\nx");
-        check(&message.with_fields_removed("A"), "B: 1\r\nContent-Type: text/html\r\n\r\nx");
-        check(&message.with_field_removed(1).unwrap(), "A: 1\r\n 1\r\na: 2\r\nContent-Type: text/html\r\n\r\nx");
+        check(
+            &message.with_fields_removed("A"),
+            "B: 1\r\nContent-Type: text/html\r\n\r\nx",
+        );
+        check(
+            &message.with_field_removed(1).unwrap(),
+            "A: 1\r\n 1\r\na: 2\r\nContent-Type: text/html\r\n\r\nx",
+        );
         assert_eq!(message.with_fields_removed("content-type"), message);
-        assert_eq!(message.with_field_removed(3), Err(Error::ContentField("Content-Type".into())));
-        assert_eq!(message.with_field_removed(4), Err(Error::NoSuchField { index: 4 }));
+        assert_eq!(
+            message.with_field_removed(3),
+            Err(Error::ContentField("Content-Type".into()))
+        );
+        assert_eq!(
+            message.with_field_removed(4),
+            Err(Error::NoSuchField { index: 4 })
+        );
     }
 
     #[test]
     fn refuses_what_would_inject() {
         let message = parse("A: 1\r\n\r\n");
         for value in ["a\r\nBcc: x", "a\nb", "a\rb", "a\0b", "a\u{85}b", "\u{7f}"] {
-            assert!(matches!(message.with_field_added("X", value), Err(Error::ControlCharacter { .. })), "{value:?}");
+            assert!(
+                matches!(
+                    message.with_field_added("X", value),
+                    Err(Error::ControlCharacter { .. })
+                ),
+                "{value:?}"
+            );
         }
         for name in ["", "a b", "a:", "ä", "a\n", &"x".repeat(77)] {
-            assert!(matches!(message.with_field_added(name, "v"), Err(Error::InvalidName(_))), "{name:?}");
+            assert!(
+                matches!(
+                    message.with_field_added(name, "v"),
+                    Err(Error::InvalidName(_))
+                ),
+                "{name:?}"
+            );
         }
         for name in ["Content-Type", "content-x", "MIME-version"] {
-            assert!(matches!(message.with_field_replaced(name, "v"), Err(Error::ContentField(_))), "{name:?}");
+            assert!(
+                matches!(
+                    message.with_field_replaced(name, "v"),
+                    Err(Error::ContentField(_))
+                ),
+                "{name:?}"
+            );
         }
     }
 
     #[test]
     fn shares_the_body_and_the_tree() {
-        let message = parse("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n");
+        let message =
+            parse("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n");
         let edited = message.with_field_added("A", "1").unwrap();
         assert_eq!(edited.body().as_ptr(), message.body().as_ptr());
         assert_eq!(edited.part("1.1").unwrap().raw_body(), b"x");
@@ -186,16 +288,35 @@ mod tests {
 
     #[test]
     fn encodes_values() {
-        check_value("Subject", "Grüße, all", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe=2C?= all\r\n");
-        check_value("Subject", "a =?utf-8?q?b?=", "Subject: a =?utf-8?q?=3D=3Futf=2D8=3Fq=3Fb=3F=3D?=\r\n");
-        check_value("Sender", "Jörg Müller <j@x.example>", "Sender: =?utf-8?q?J=C3=B6rg_M=C3=BCller?= <j@x.example>\r\n");
+        check_value(
+            "Subject",
+            "Grüße, all",
+            "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe=2C?= all\r\n",
+        );
+        check_value(
+            "Subject",
+            "a =?utf-8?q?b?=",
+            "Subject: a =?utf-8?q?=3D=3Futf=2D8=3Fq=3Fb=3F=3D?=\r\n",
+        );
+        check_value(
+            "Sender",
+            "Jörg Müller <j@x.example>",
+            "Sender: =?utf-8?q?J=C3=B6rg_M=C3=BCller?= <j@x.example>\r\n",
+        );
     }
 
     #[test]
     fn folds_long_values() {
         let value = "word ".repeat(400) + "Grüße";
-        let edited = parse("A: 1\n\n").with_field_added("Subject", &value).unwrap();
-        assert!(edited.head().split(|octet| *octet == b'\n').all(|line| line.len() <= 78));
+        let edited = parse("A: 1\n\n")
+            .with_field_added("Subject", &value)
+            .unwrap();
+        assert!(
+            edited
+                .head()
+                .split(|octet| *octet == b'\n')
+                .all(|line| line.len() <= 78)
+        );
         assert_eq!(edited.first("subject").unwrap().value(), value);
         assert_eq!(edited.field_count(), 2);
     }

@@ -75,12 +75,19 @@ fn word(text: &[u8]) -> Option<Word<'_>> {
     }
     // RFC 2231 §5: the language follows the charset after a star.
     let charset = charset.split(|octet| *octet == b'*').next()?;
-    Some(Word { charset: std::str::from_utf8(charset).ok()?, octets, length })
+    Some(Word {
+        charset: std::str::from_utf8(charset).ok()?,
+        octets,
+        length,
+    })
 }
 
 /// RFC 2047 §4.2.
 fn decode_q(encoded: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> = encoded.iter().map(|octet| if *octet == b'_' { b' ' } else { *octet }).collect();
+    let spaced: Vec<u8> = encoded
+        .iter()
+        .map(|octet| if *octet == b'_' { b' ' } else { *octet })
+        .collect();
     let mut out = Vec::with_capacity(spaced.len());
     transfer::decode_codes(&spaced, &mut out);
     out
@@ -113,8 +120,14 @@ pub(crate) fn encode(text: &str) -> String {
         }
         // Neighbours are encoded together: the space between two encoded words vanishes. Empty
         // words, of doubled spaces, belong to the run when another word to encode follows.
-        let run = words[at..].iter().take_while(|word| word.is_empty() || needs_encoding(word)).count();
-        let run = words[at..at + run].iter().rposition(|word| needs_encoding(word)).map_or(1, |last| last + 1);
+        let run = words[at..]
+            .iter()
+            .take_while(|word| word.trim_matches('\t').is_empty() || needs_encoding(word))
+            .count();
+        let run = words[at..at + run]
+            .iter()
+            .rposition(|word| needs_encoding(word))
+            .map_or(1, |last| last + 1);
         encode_run(&words[at..at + run].join(" "), &mut out);
         at += run;
     }
@@ -151,7 +164,11 @@ fn encode_q(character: &str) -> String {
         .map(|octet| match octet {
             b' ' => "_".to_owned(),
             _ if octet.is_ascii_alphanumeric() => char::from(octet).to_string(),
-            _ => transfer::code(octet).iter().copied().map(char::from).collect(),
+            _ => transfer::code(octet)
+                .iter()
+                .copied()
+                .map(char::from)
+                .collect(),
         })
         .collect()
 }
@@ -172,7 +189,7 @@ mod tests {
         check("=?ISO-8859-1?Q?a?= b", "a b");
         check("(=?ISO-8859-1*en?Q?a_b?=)", "(a b)");
         check("x =?utf-8?B?w6Q=?= y", "x ä y");
-        check("=?utf-8?b?w6?= =?UTF-8?b?Q=?=", "\u{fffd}\u{fffd}");
+        check("=?utf-8?b?w6?= =?UTF-8?b?Q=?=", "\u{fffd}");
         check("=?utf-8?q?=C3?= =?utf-8?q?=A4?=", "ä");
         check("=?utf-8?q?a?=  =?iso-8859-1?q?=E4?=", "aä");
         check("Ä", "Ä");
@@ -180,7 +197,15 @@ mod tests {
 
     #[test]
     fn leaves_what_is_no_word() {
-        for text in ["=?", "=?x", "=?utf-8?z?a?=", "=?utf-8?q?a", "=?utf-8?q?a?b", "=??q?a?=", "a=?=?=?"] {
+        for text in [
+            "=?",
+            "=?x",
+            "=?utf-8?z?a?=",
+            "=?utf-8?q?a",
+            "=?utf-8?q?a?b",
+            "=??q?a?=",
+            "a=?=?=?",
+        ] {
             check(text, text);
         }
         check("=?=?utf-8?q?a?=", "=?a");
@@ -201,9 +226,13 @@ mod tests {
     #[test]
     fn writes_words() {
         check_encode("plain text", "plain text");
-        check_encode("[x] Grüße aus Köln, ok", "[x] =?utf-8?q?Gr=C3=BC=C3=9Fe?= aus =?utf-8?q?K=C3=B6ln=2C?= ok");
+        check_encode(
+            "[x] Grüße aus Köln, ok",
+            "[x] =?utf-8?q?Gr=C3=BC=C3=9Fe?= aus =?utf-8?q?K=C3=B6ln=2C?= ok",
+        );
         check_encode("ä ö", "=?utf-8?q?=C3=A4_=C3=B6?=");
         check_encode("ä  ö x", "=?utf-8?q?=C3=A4__=C3=B6?= x");
+        check_encode("ä \t ö", "=?utf-8?q?=C3=A4_=09_=C3=B6?=");
         check_encode("ä  x", "=?utf-8?q?=C3=A4?=  x");
         check_encode("=?utf-8?q?a?=", "=?utf-8?q?=3D=3Futf=2D8=3Fq=3Fa=3F=3D?=");
     }

@@ -68,12 +68,20 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(octets: &'a [u8], spans: &'a [FieldSpan]) -> Self {
-        Self { octets, spans, next: 0 }
+        Self {
+            octets,
+            spans,
+            next: 0,
+        }
     }
 
     /// The field at a position.
     pub(crate) fn at(&self, index: usize) -> Option<Field<'a>> {
-        self.spans.get(index).map(|span| Field { octets: self.octets, span, index })
+        self.spans.get(index).map(|span| Field {
+            octets: self.octets,
+            span,
+            index,
+        })
     }
 
     /// Those of this name.
@@ -100,7 +108,9 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 pub(crate) fn is_content_name(name: &str) -> bool {
-    let is_prefixed = name.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("content-"));
+    let is_prefixed = name
+        .get(..8)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("content-"));
     is_prefixed || name.eq_ignore_ascii_case("mime-version")
 }
 
@@ -132,7 +142,11 @@ mod tests {
 
     #[test]
     fn content_names() {
-        assert!(is_content_name("content-TYPE") && is_content_name("Mime-Version") && is_content_name("Content-"));
+        assert!(
+            is_content_name("content-TYPE")
+                && is_content_name("Mime-Version")
+                && is_content_name("Content-")
+        );
         assert!(!is_content_name("Content") && !is_content_name("Subject"));
     }
 }

@@ -35,7 +35,9 @@ fn words(value: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = value;
     std::iter::from_fn(move || {
         let start = rest.find(|character| !is_blank(character))?;
-        let end = rest[start..].find(is_blank).map_or(rest.len(), |length| start + length);
+        let end = rest[start..]
+            .find(is_blank)
+            .map_or(rest.len(), |length| start + length);
         let word = (&rest[..start], &rest[start..end]);
         rest = &rest[end..];
         Some(word)
@@ -56,7 +58,10 @@ mod tests {
         check("  a  b ", "Subject: a  b\r\n");
         let (a, b) = ("a".repeat(60), "b".repeat(20));
         check(&format!("{a} {b}"), &format!("Subject: {a}\r\n {b}\r\n"));
-        check(&"a".repeat(100), &format!("Subject: {}\r\n", "a".repeat(100)));
+        check(
+            &"a".repeat(100),
+            &format!("Subject: {}\r\n", "a".repeat(100)),
+        );
     }
 
     #[test]

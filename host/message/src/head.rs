@@ -46,11 +46,20 @@ impl HeaderLine {
             Some(_) => {}
         }
         // RFC 5322 §2.2: printable US-ASCII except the colon.
-        let name = text.iter().take_while(|octet| octet.is_ascii_graphic() && **octet != b':').count();
+        let name = text
+            .iter()
+            .take_while(|octet| octet.is_ascii_graphic() && **octet != b':')
+            .count();
         // RFC 5322 §4.5: white space before the colon is obsolete, and read.
-        let blanks = text[name..].iter().take_while(|octet| is_blank(**octet)).count();
+        let blanks = text[name..]
+            .iter()
+            .take_while(|octet| is_blank(**octet))
+            .count();
         match text.get(name + blanks) {
-            Some(b':') if name > 0 => Self::Field { name, value: name + blanks + 1 },
+            Some(b':') if name > 0 => Self::Field {
+                name,
+                value: name + blanks + 1,
+            },
             _ => Self::Other,
         }
     }
@@ -83,18 +92,28 @@ pub(crate) enum Step {
 impl Section {
     /// A section that may open with an mbox `From ` line: a message's, not a part's.
     pub(crate) fn of_message() -> Self {
-        Self { mbox: true, ..Self::default() }
+        Self {
+            mbox: true,
+            ..Self::default()
+        }
     }
 
     /// Takes the next line of `octets`.
-    pub(crate) fn take(&mut self, octets: &[u8], line: Line, limits: &Limits) -> Result<Step, Error> {
+    pub(crate) fn take(
+        &mut self,
+        octets: &[u8],
+        line: Line,
+        limits: &Limits,
+    ) -> Result<Step, Error> {
         let first = self.octets == 0;
         let text = line.text(octets);
         match HeaderLine::of(text) {
             HeaderLine::Empty => return Ok(Step::EndAfter),
             HeaderLine::Field { name, value } => {
                 if self.fields.len() >= limits.header_fields {
-                    return Err(Error::TooManyFields { limit: limits.header_fields });
+                    return Err(Error::TooManyFields {
+                        limit: limits.header_fields,
+                    });
                 }
                 self.fields.push(FieldSpan {
                     name: line.start..line.start + name,
@@ -110,7 +129,9 @@ impl Section {
         }
         self.octets += line.end - line.start;
         if self.octets > limits.header_octets {
-            return Err(Error::HeaderTooLong { limit: limits.header_octets });
+            return Err(Error::HeaderTooLong {
+                limit: limits.header_octets,
+            });
         }
         Ok(Step::Taken)
     }
@@ -136,11 +157,19 @@ pub(crate) fn scan(octets: &[u8], limits: &Limits) -> Result<Head, Error> {
             Step::EndBefore => break,
             Step::EndAfter => {
                 let empty_line = line.end - line.start;
-                return Ok(Head { fields: section.fields, length: line.end, empty_line });
+                return Ok(Head {
+                    fields: section.fields,
+                    length: line.end,
+                    empty_line,
+                });
             }
         }
     }
-    Ok(Head { fields: section.fields, length, empty_line: 0 })
+    Ok(Head {
+        fields: section.fields,
+        length,
+        empty_line: 0,
+    })
 }
 
 #[cfg(test)]
@@ -161,7 +190,11 @@ mod tests {
 
     #[test]
     fn sections() {
-        check("A: 1\r\nB: 2\r\n 3\r\n\r\nx", &["A= 1\r\n", "B= 2\r\n 3\r\n"], "x");
+        check(
+            "A: 1\r\nB: 2\r\n 3\r\n\r\nx",
+            &["A= 1\r\n", "B= 2\r\n 3\r\n"],
+            "x",
+        );
         check("A: 1\nB:2\n\nx", &["A= 1\n", "B=2\n"], "x");
         check("A : 1\n\nx", &["A= 1\n"], "x");
         check("A: 1", &["A= 1"], "");
@@ -172,7 +205,11 @@ mod tests {
 
     #[test]
     fn missing_empty_line() {
-        check("A: 1\r\nbody text\r\nB: 2\r\n", &["A= 1\r\n"], "body text\r\nB: 2\r\n");
+        check(
+            "A: 1\r\nbody text\r\nB: 2\r\n",
+            &["A= 1\r\n"],
+            "body text\r\nB: 2\r\n",
+        );
         check("  indented text\r\n", &[], "  indented text\r\n");
         check(": x\r\n", &[], ": x\r\n");
         check("A: 1\r\n\r\r\nx", &["A= 1\r\n"], "\r\r\nx");
@@ -192,9 +229,21 @@ mod tests {
 
     #[test]
     fn limits_are_named() {
-        let limits = Limits { header_fields: 1, ..Limits::default() };
-        assert_eq!(scan(b"A: 1\nB: 2\n", &limits), Err(Error::TooManyFields { limit: 1 }));
-        let limits = Limits { header_octets: 8, ..Limits::default() };
-        assert_eq!(scan(b"A: 1\nB: 2\n", &limits), Err(Error::HeaderTooLong { limit: 8 }));
+        let limits = Limits {
+            header_fields: 1,
+            ..Limits::default()
+        };
+        assert_eq!(
+            scan(b"A: 1\nB: 2\n", &limits),
+            Err(Error::TooManyFields { limit: 1 })
+        );
+        let limits = Limits {
+            header_octets: 8,
+            ..Limits::default()
+        };
+        assert_eq!(
+            scan(b"A: 1\nB: 2\n", &limits),
+            Err(Error::HeaderTooLong { limit: 8 })
+        );
     }
 }

@@ -53,10 +53,22 @@ impl Line {
     pub(crate) fn at(octets: &[u8], start: usize) -> Option<Self> {
         let rest = octets.get(start..).filter(|rest| !rest.is_empty())?;
         let Some(lf) = memchr(b'\n', rest) else {
-            return Some(Self { start, text_end: octets.len(), end: octets.len() });
+            return Some(Self {
+                start,
+                text_end: octets.len(),
+                end: octets.len(),
+            });
         };
-        let text = if lf > 0 && rest[lf - 1] == b'\r' { lf - 1 } else { lf };
-        Some(Self { start, text_end: start + text, end: start + lf + 1 })
+        let text = if lf > 0 && rest[lf - 1] == b'\r' {
+            lf - 1
+        } else {
+            lf
+        };
+        Some(Self {
+            start,
+            text_end: start + text,
+            end: start + lf + 1,
+        })
     }
 
     /// Its octets without the line end.
@@ -87,7 +99,10 @@ pub(crate) fn is_blank(octet: u8) -> bool {
 
 /// `text` without the spaces and tabs at its end.
 pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
-    let kept = text.iter().rposition(|&octet| !is_blank(octet)).map_or(0, |at| at + 1);
+    let kept = text
+        .iter()
+        .rposition(|&octet| !is_blank(octet))
+        .map_or(0, |at| at + 1);
     &text[..kept]
 }
 
@@ -114,7 +129,9 @@ mod tests {
         let octets = b"a\r\n\nb\r\r\nc";
         let texts: Vec<_> = lines(octets).map(|line| line.text(octets)).collect();
         assert_eq!(texts, [&b"a"[..], b"", b"b\r", b"c"]);
-        let all: Vec<u8> = lines(octets).flat_map(|line| octets[line.start..line.end].to_vec()).collect();
+        let all: Vec<u8> = lines(octets)
+            .flat_map(|line| octets[line.start..line.end].to_vec())
+            .collect();
         assert_eq!(all, octets);
     }
 

@@ -62,22 +62,37 @@ impl Media {
                 DefaultType::Text => "text/plain",
                 DefaultType::Message => "message/rfc822",
             };
-            return Self { name: name.to_owned(), boundary: None };
+            return Self {
+                name: name.to_owned(),
+                boundary: None,
+            };
         };
         let structured = Structured::parse(raw);
         // RFC 2045 §5.2: what is not a media type is read as text/plain.
-        let name = media_type(&structured.value).unwrap_or("text/plain").to_owned();
-        let boundary = name.starts_with("multipart/").then(|| boundary(&structured)).flatten();
+        let name = media_type(&structured.value)
+            .unwrap_or("text/plain")
+            .to_owned();
+        let boundary = name
+            .starts_with("multipart/")
+            .then(|| boundary(&structured))
+            .flatten();
         Self { name, boundary }
     }
 
     /// A whole message is inside (RFC 2046 §5.2.1, RFC 6532 §3.7).
     pub(crate) fn is_message(&self) -> bool {
-        matches!(self.name.as_str(), "message/rfc822" | "message/global" | "message/news")
+        matches!(
+            self.name.as_str(),
+            "message/rfc822" | "message/global" | "message/news"
+        )
     }
 
     pub(crate) fn children_default(&self) -> DefaultType {
-        if self.name == "multipart/digest" { DefaultType::Message } else { DefaultType::Text }
+        if self.name == "multipart/digest" {
+            DefaultType::Message
+        } else {
+            DefaultType::Text
+        }
     }
 }
 
@@ -85,7 +100,12 @@ impl Media {
 fn media_type(value: &str) -> Option<&str> {
     let name = value.split_ascii_whitespace().next()?;
     let (kind, subtype) = name.split_once('/')?;
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet));
+    let is_token = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|octet| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
+    };
     (is_token(kind) && is_token(subtype)).then_some(name)
 }
 
@@ -102,13 +122,20 @@ mod tests {
 
     fn check(raw: &str, name: &str, boundary: Option<&str>) {
         let media = Media::of(Some(raw.as_bytes()), DefaultType::Text);
-        assert_eq!((media.name.as_str(), media.boundary.as_deref()), (name, boundary.map(str::as_bytes)));
+        assert_eq!(
+            (media.name.as_str(), media.boundary.as_deref()),
+            (name, boundary.map(str::as_bytes))
+        );
     }
 
     #[test]
     fn media_types() {
         check("Text/HTML; charset=x", "text/html", None);
-        check("multipart/mixed; boundary=\"a b \"", "multipart/mixed", Some("a b"));
+        check(
+            "multipart/mixed; boundary=\"a b \"",
+            "multipart/mixed",
+            Some("a b"),
+        );
         check("multipart/mixed; boundary=\"\"", "multipart/mixed", None);
         check("multipart/mixed", "multipart/mixed", None);
         check("text/plain; boundary=x", "text/plain", None);
@@ -121,9 +148,14 @@ mod tests {
 
     #[test]
     fn transfer_encodings() {
-        let check = |raw: &str, expected| assert_eq!(TransferEncoding::parse(raw.as_bytes()), expected, "{raw}");
+        let check = |raw: &str, expected| {
+            assert_eq!(TransferEncoding::parse(raw.as_bytes()), expected, "{raw}")
+        };
         check(" BASE64 \r\n", TransferEncoding::Base64);
-        check("quoted-printable (comment)", TransferEncoding::QuotedPrintable);
+        check(
+            "quoted-printable (comment)",
+            TransferEncoding::QuotedPrintable,
+        );
         check("8-bit", TransferEncoding::EightBit);
         check("x-uuencode", TransferEncoding::Unknown);
         check("", TransferEncoding::SevenBit);

@@ -34,19 +34,36 @@ impl Message {
     pub fn parse(octets: impl Into<Bytes>, limits: &Limits) -> Result<Self, Error> {
         let whole: Bytes = octets.into();
         if whole.len() > limits.octets {
-            return Err(Error::TooLarge { size: whole.len(), limit: limits.octets });
+            return Err(Error::TooLarge {
+                size: whole.len(),
+                limit: limits.octets,
+            });
         }
         let fields = head::scan(&whole, limits)?;
         let (head, body) = (whole.slice(..fields.length), whole.slice(fields.length..));
-        let value = |name| Fields::new(&head, &fields.fields).named(name).next().map(|field| field.raw_value());
+        let value = |name| {
+            Fields::new(&head, &fields.fields)
+                .named(name)
+                .next()
+                .map(|field| field.raw_value())
+        };
         let root = tree::Root {
             content_type: value("Content-Type"),
             transfer_encoding: value("Content-Transfer-Encoding"),
         };
         let tree = tree::build(&root, &body, limits)?.into();
         let line_ends = LineEnds::of(&[&whole]);
-        let inner = Inner { head, body, whole: OnceLock::from(whole), fields, tree, line_ends };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            head,
+            body,
+            whole: OnceLock::from(whole),
+            fields,
+            tree,
+            line_ends,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The same body below another head, whose content fields are the same.
@@ -55,12 +72,25 @@ impl Message {
         let fields = match head::scan(&head, &Limits::UNLIMITED) {
             Ok(fields) => fields,
             // Without limits nothing fails.
-            Err(_) => Head { fields: Vec::new(), length: head.len(), empty_line: 0 },
+            Err(_) => Head {
+                fields: Vec::new(),
+                length: head.len(),
+                empty_line: 0,
+            },
         };
         let line_ends = LineEnds::of(&[&head, self.body()]);
         let tree = Arc::clone(&self.inner.tree);
-        let inner = Inner { head, body: self.inner.body.clone(), whole: OnceLock::new(), fields, tree, line_ends };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            head,
+            body: self.inner.body.clone(),
+            whole: OnceLock::new(),
+            fields,
+            tree,
+            line_ends,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Octets in all.
@@ -131,7 +161,9 @@ impl Message {
     /// The addresses in all fields of this name; groups are flattened, what is no address is
     /// left out.
     pub fn addresses(&self, name: &str) -> Vec<Mailbox> {
-        self.all(name).flat_map(|field| address::parse_mailboxes(field.raw_value())).collect()
+        self.all(name)
+            .flat_map(|field| address::parse_mailboxes(field.raw_value()))
+            .collect()
     }
 
     /// The whole content.
@@ -145,7 +177,10 @@ impl Message {
         let mut part = (steps.next()? == "1").then(|| self.root())?;
         for step in steps {
             // "1.02" and "1.+2" are not ids.
-            let number = step.parse::<usize>().ok().filter(|number| number.to_string() == step)?;
+            let number = step
+                .parse::<usize>()
+                .ok()
+                .filter(|number| number.to_string() == step)?;
             part = part.child(number.checked_sub(1)?)?;
         }
         Some(part)
@@ -174,7 +209,8 @@ impl fmt::Debug for Message {
 impl PartialEq for Message {
     /// Equal octets.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner) || (self.size() == other.size() && self.whole() == other.whole())
+        Arc::ptr_eq(&self.inner, &other.inner)
+            || (self.size() == other.size() && self.whole() == other.whole())
     }
 }
 

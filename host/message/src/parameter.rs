@@ -18,8 +18,15 @@ pub(crate) struct Structured {
 
 impl Structured {
     pub(crate) fn parse(raw: &[u8]) -> Self {
-        let unfolded: Vec<u8> = raw.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect();
-        let mut scanner = Scanner { octets: &unfolded, at: 0 };
+        let unfolded: Vec<u8> = raw
+            .iter()
+            .copied()
+            .filter(|octet| !matches!(octet, b'\r' | b'\n'))
+            .collect();
+        let mut scanner = Scanner {
+            octets: &unfolded,
+            at: 0,
+        };
         let value = scanner.until_semicolon();
         let value = String::from_utf8_lossy(&value).to_ascii_lowercase();
         let mut parameters = Vec::new();
@@ -35,7 +42,9 @@ impl Structured {
     pub(crate) fn octets(&self, name: &str) -> Option<Vec<u8>> {
         match self.plain(name) {
             Some(plain) => Some(plain.to_vec()),
-            None => self.extended(name).map(|pieces| pieces.into_iter().flat_map(|piece| piece.octets).collect()),
+            None => self
+                .extended(name)
+                .map(|pieces| pieces.into_iter().flat_map(|piece| piece.octets).collect()),
         }
     }
 
@@ -49,7 +58,10 @@ impl Structured {
 
     /// RFC 2045 §5.1 allows a parameter once; of several, the first counts.
     fn plain(&self, name: &str) -> Option<&[u8]> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+        self.parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_slice())
     }
 
     /// `name*`, or `name*0`, `name*1`… up to the first gap (RFC 2231 §3, §4).
@@ -59,13 +71,23 @@ impl Structured {
             .iter()
             .filter_map(|(key, value)| {
                 let (index, encoded) = section(key.strip_prefix(name)?)?;
-                Some((index, Piece { octets: value.clone(), encoded }))
+                Some((
+                    index,
+                    Piece {
+                        octets: value.clone(),
+                        encoded,
+                    },
+                ))
             })
             .collect();
         pieces.sort_by_key(|(index, _)| *index);
         pieces.dedup_by_key(|(index, _)| *index);
-        let whole: Vec<Piece> =
-            pieces.into_iter().enumerate().take_while(|(at, (index, _))| at == index).map(|(_, (_, piece))| piece).collect();
+        let whole: Vec<Piece> = pieces
+            .into_iter()
+            .enumerate()
+            .take_while(|(at, (index, _))| at == index)
+            .map(|(_, (_, piece))| piece)
+            .collect();
         (!whole.is_empty()).then_some(whole)
     }
 }
@@ -113,7 +135,10 @@ fn decode_pieces(pieces: Vec<Piece>) -> String {
 fn decode_percent(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(&octet) = text.get(at) {
-        let code = (text.get(at + 1).and_then(hex), text.get(at + 2).and_then(hex));
+        let code = (
+            text.get(at + 1).and_then(hex),
+            text.get(at + 2).and_then(hex),
+        );
         if let (b'%', Some(high), Some(low)) = (octet, code.0, code.1) {
             out.push(high << 4 | low);
             at += 3;
@@ -189,7 +214,10 @@ impl Scanner<'_> {
     fn parameter(&mut self) -> Option<(String, Vec<u8>)> {
         self.skip_blanks();
         let start = self.at;
-        while self.peek().is_some_and(|octet| !matches!(octet, b'=' | b';')) {
+        while self
+            .peek()
+            .is_some_and(|octet| !matches!(octet, b'=' | b';'))
+        {
             self.at += 1;
         }
         let name = self.octets[start..self.at].trim_ascii();
@@ -202,7 +230,11 @@ impl Scanner<'_> {
         }
         self.at += 1;
         self.skip_blanks();
-        let value = if self.peek() == Some(b'"') { self.quoted() } else { self.unquoted() };
+        let value = if self.peek() == Some(b'"') {
+            self.quoted()
+        } else {
+            self.unquoted()
+        };
         Some((name, value))
     }
 
@@ -227,7 +259,9 @@ impl Scanner<'_> {
     fn unquoted(&mut self) -> Vec<u8> {
         let start = self.at;
         while let Some(octet) = self.peek() {
-            if octet == b';' || octet == b'(' && self.at > start && is_blank(self.octets[self.at - 1]) {
+            if octet == b';'
+                || octet == b'(' && self.at > start && is_blank(self.octets[self.at - 1])
+            {
                 break;
             }
             self.at += 1;
@@ -241,13 +275,20 @@ mod tests {
     use super::*;
 
     fn check(raw: &str, name: &str, expected: Option<&str>) {
-        assert_eq!(Structured::parse(raw.as_bytes()).text(name).as_deref(), expected, "{raw}");
+        assert_eq!(
+            Structured::parse(raw.as_bytes()).text(name).as_deref(),
+            expected,
+            "{raw}"
+        );
     }
 
     #[test]
     fn values() {
         let value = |raw: &str| Structured::parse(raw.as_bytes()).value;
-        assert_eq!(value(" Text/Plain (comment; here) ; charset=x"), "text/plain");
+        assert_eq!(
+            value(" Text/Plain (comment; here) ; charset=x"),
+            "text/plain"
+        );
         assert_eq!(value(""), "");
         assert_eq!(value("(unterminated"), "");
     }
@@ -256,7 +297,11 @@ mod tests {
     fn plain_parameters() {
         check("a/b; name=x", "name", Some("x"));
         check("a/b; NAME = \"x;y\\\"z\" ; n=1", "name", Some("x;y\"z"));
-        check("a/b; charset=us-ascii (Plain text)", "charset", Some("us-ascii"));
+        check(
+            "a/b; charset=us-ascii (Plain text)",
+            "charset",
+            Some("us-ascii"),
+        );
         check("a/b; name=my file.txt ; x=y", "name", Some("my file.txt"));
         check("a/b; name=\"x", "name", Some("x"));
         check("a/b; name", "name", Some(""));
@@ -269,8 +314,16 @@ mod tests {
 
     #[test]
     fn rfc2231_parameters() {
-        check("a/b; n*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A", "n", Some("This is ***fun***"));
-        check("a/b; n*0*=us-ascii'en'This%20is%20even%20; n*1*=%2A%2A%2Afun; n*2=\" isn't it!\"", "n", Some("This is even ***fun isn't it!"));
+        check(
+            "a/b; n*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
+            "n",
+            Some("This is ***fun***"),
+        );
+        check(
+            "a/b; n*0*=us-ascii'en'This%20is%20even%20; n*1*=%2A%2A%2Afun; n*2=\" isn't it!\"",
+            "n",
+            Some("This is even ***fun isn't it!"),
+        );
         check("a/b; n*1=b; n*0=a", "n", Some("ab"));
         check("a/b; n*0=a; n*2=c", "n", Some("a"));
         check("a/b; n=plain; n*=utf-8''%c3%a4", "n", Some("ä"));

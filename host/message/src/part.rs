@@ -58,16 +58,22 @@ impl<'a> Part<'a> {
 
     /// A parameter of the Content-Type field, decoded (RFC 2231).
     pub fn parameter(&self, name: &str) -> Option<String> {
-        self.structured("Content-Type")?.text(&name.to_ascii_lowercase())
+        self.structured("Content-Type")?
+            .text(&name.to_ascii_lowercase())
     }
 
     fn structured(&self, name: &str) -> Option<Structured> {
-        self.first(name).map(|field| Structured::parse(field.raw_value()))
+        self.first(name)
+            .map(|field| Structured::parse(field.raw_value()))
     }
 
     /// The part's header fields, from the top; of the root, the message's.
     pub fn fields(&self) -> Fields<'a> {
-        if self.is_root() { self.message.fields() } else { Fields::new(self.message.body(), &self.node().fields) }
+        if self.is_root() {
+            self.message.fields()
+        } else {
+            Fields::new(self.message.body(), &self.node().fields)
+        }
     }
 
     /// The first field of this name; case does not matter.
@@ -77,7 +83,9 @@ impl<'a> Part<'a> {
 
     /// The disposition type in lower case: "attachment", "inline" (RFC 2183).
     pub fn disposition(&self) -> Option<String> {
-        self.structured("Content-Disposition").map(|disposition| disposition.value).filter(|value| !value.is_empty())
+        self.structured("Content-Disposition")
+            .map(|disposition| disposition.value)
+            .filter(|value| !value.is_empty())
     }
 
     /// The name that its sender gave it. It is what the mail says: it may contain path
@@ -85,7 +93,8 @@ impl<'a> Part<'a> {
     pub fn filename(&self) -> Option<String> {
         let disposition = self.structured("Content-Disposition");
         let name = disposition.and_then(|disposition| disposition.text("filename"));
-        name.or_else(|| self.parameter("name")).filter(|name| !name.is_empty())
+        name.or_else(|| self.parameter("name"))
+            .filter(|name| !name.is_empty())
     }
 
     /// Whether readers offer it as a file: so disposed, or a leaf with a file name that is not
@@ -106,7 +115,10 @@ impl<'a> Part<'a> {
     /// The parts inside it.
     pub fn children(&self) -> impl ExactSizeIterator<Item = Part<'a>> + use<'a> {
         let message = self.message;
-        self.node().children.iter().map(move |&index| Part { message, index })
+        self.node()
+            .children
+            .iter()
+            .map(move |&index| Part { message, index })
     }
 
     /// How many parts are inside it.
@@ -117,7 +129,10 @@ impl<'a> Part<'a> {
     /// The part inside it at a position, from 0.
     pub fn child(&self, position: usize) -> Option<Part<'a>> {
         let index = *self.node().children.get(position)?;
-        Some(Part { message: self.message, index })
+        Some(Part {
+            message: self.message,
+            index,
+        })
     }
 
     /// Whether it is a multipart whose parts were found.
@@ -132,7 +147,11 @@ impl<'a> Part<'a> {
 
     /// The part as it stands: header section and body. Of the root, the whole message.
     pub fn raw(&self) -> &'a [u8] {
-        if self.is_root() { self.message.whole() } else { &self.message.body()[self.node().raw.clone()] }
+        if self.is_root() {
+            self.message.whole()
+        } else {
+            &self.message.body()[self.node().raw.clone()]
+        }
     }
 
     /// Its body as it stands.
@@ -151,7 +170,9 @@ impl<'a> Part<'a> {
         let body = self.raw_body();
         match self.transfer_encoding() {
             _ if !self.is_leaf() => Cow::Borrowed(body),
-            TransferEncoding::QuotedPrintable => Cow::Owned(transfer::decode_quoted_printable(body)),
+            TransferEncoding::QuotedPrintable => {
+                Cow::Owned(transfer::decode_quoted_printable(body))
+            }
             TransferEncoding::Base64 => Cow::Owned(transfer::decode_base64(body)),
             _ => Cow::Borrowed(body),
         }
@@ -166,6 +187,9 @@ impl<'a> Part<'a> {
 
 impl fmt::Debug for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part").field("id", &self.id()).field("type", &self.node().media.name).finish_non_exhaustive()
+        f.debug_struct("Part")
+            .field("id", &self.id())
+            .field("type", &self.node().media.name)
+            .finish_non_exhaustive()
     }
 }

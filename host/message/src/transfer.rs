@@ -27,7 +27,10 @@ pub fn base64_lines(octets: &[u8]) -> Vec<u8> {
 pub(crate) fn rewrap_base64(encoded: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(encoded.len() + encoded.len() / LINE * 2 + 2);
     let mut column = 0;
-    for &octet in encoded.iter().filter(|octet| **octet == b'=' || sextet(**octet).is_some()) {
+    for &octet in encoded
+        .iter()
+        .filter(|octet| **octet == b'=' || sextet(**octet).is_some())
+    {
         if column == LINE {
             out.extend_from_slice(b"\r\n");
             column = 0;
@@ -100,7 +103,10 @@ pub(crate) fn decode_codes(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'=', rest) {
         out.extend_from_slice(&rest[..at]);
-        let code = (rest.get(at + 1).and_then(hex), rest.get(at + 2).and_then(hex));
+        let code = (
+            rest.get(at + 1).and_then(hex),
+            rest.get(at + 2).and_then(hex),
+        );
         if let (Some(high), Some(low)) = code {
             out.push(high << 4 | low);
             rest = &rest[at + 3..];
@@ -138,7 +144,11 @@ fn encode_line(text: &[u8], out: &mut Vec<u8>) {
     for (at, &octet) in text.iter().enumerate() {
         let last = at + 1 == text.len();
         let mut literal = is_literal(octet, last);
-        let width = if literal && !(column == 0 && must_hide(&text[at..])) { 1 } else { 3 };
+        let width = if literal && !(column == 0 && must_hide(&text[at..])) {
+            1
+        } else {
+            3
+        };
         // RFC 2045 §6.7 (5): the `=` of a soft break is one of the 76.
         if column + width > if last { LINE } else { LINE - 1 } {
             out.extend_from_slice(b"=\r\n");
@@ -170,12 +180,21 @@ fn must_hide(rest: &[u8]) -> bool {
 
 pub(crate) fn code(octet: u8) -> [u8; 3] {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [b'=', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]
+    [
+        b'=',
+        DIGITS[usize::from(octet >> 4)],
+        DIGITS[usize::from(octet & 15)],
+    ]
 }
 
 /// Octets that quoted-printable writes as three, for choosing an encoding.
 pub(crate) fn count_codes(octets: &[u8]) -> usize {
-    octets.iter().filter(|octet| !octet.is_ascii_graphic() && !is_blank(**octet) && !matches!(octet, b'\r' | b'\n')).count()
+    octets
+        .iter()
+        .filter(|octet| {
+            !octet.is_ascii_graphic() && !is_blank(**octet) && !matches!(octet, b'\r' | b'\n')
+        })
+        .count()
 }
 
 #[cfg(test)]
@@ -183,8 +202,14 @@ mod tests {
     use super::*;
 
     fn check_qp(decoded: &str, encoded: &str) {
-        assert_eq!(String::from_utf8(quoted_printable(decoded.as_bytes())).unwrap(), encoded);
-        assert_eq!(decode_quoted_printable(encoded.as_bytes()), decoded.as_bytes());
+        assert_eq!(
+            String::from_utf8(quoted_printable(decoded.as_bytes())).unwrap(),
+            encoded
+        );
+        assert_eq!(
+            decode_quoted_printable(encoded.as_bytes()),
+            decoded.as_bytes()
+        );
     }
 
     #[test]
@@ -192,15 +217,27 @@ mod tests {
         check_qp("a=b\r\n", "a=3Db\r\n");
         check_qp("é \r\nx\t", "=C3=A9=20\r\nx=09");
         check_qp("a\rb\nc\0", "a=0Db=0Ac=00");
-        check_qp("From me\r\n.\r\n-- \r\n--b", "=46rom me\r\n=2E\r\n=2D-=20\r\n=2D-b");
+        check_qp(
+            "From me\r\n.\r\n-- \r\n--b",
+            "=46rom me\r\n=2E\r\n=2D-=20\r\n=2D-b",
+        );
         check_qp(&"x".repeat(76), &"x".repeat(76));
         check_qp(&"x".repeat(77), &format!("{}=\r\nxx", "x".repeat(75)));
-        check_qp(&format!("{}--b", "x".repeat(75)), &format!("{}=\r\n=2D-b", "x".repeat(75)));
-        check_qp(&format!("{}é", "x".repeat(73)), &format!("{}=\r\n=C3=A9", "x".repeat(73)));
+        check_qp(
+            &format!("{}--b", "x".repeat(75)),
+            &format!("{}=\r\n=2D-b", "x".repeat(75)),
+        );
+        check_qp(
+            &format!("{}é", "x".repeat(73)),
+            &format!("{}=\r\n=C3=A9", "x".repeat(73)),
+        );
     }
 
     fn check_decode_qp(encoded: &str, decoded: &str) {
-        assert_eq!(decode_quoted_printable(encoded.as_bytes()), decoded.as_bytes());
+        assert_eq!(
+            decode_quoted_printable(encoded.as_bytes()),
+            decoded.as_bytes()
+        );
     }
 
     #[test]
@@ -214,7 +251,10 @@ mod tests {
 
     fn check_base64(encoded: &str, decoded: &str) {
         assert_eq!(decode_base64(encoded.as_bytes()), decoded.as_bytes());
-        assert_eq!(decode_base64(&rewrap_base64(encoded.as_bytes())), decoded.as_bytes());
+        assert_eq!(
+            decode_base64(&rewrap_base64(encoded.as_bytes())),
+            decoded.as_bytes()
+        );
     }
 
     #[test]
@@ -233,6 +273,9 @@ mod tests {
     fn base64_has_lines_of_76() {
         let lines = base64_lines(&[0; 58]);
         assert_eq!(lines, [&[b'A'; 76][..], b"\r\nAA==\r\n"].concat());
-        assert_eq!(rewrap_base64(&[b'A'; 152]), [&[b'A'; 76][..], b"\r\n", &[b'A'; 76], b"\r\n"].concat());
+        assert_eq!(
+            rewrap_base64(&[b'A'; 152]),
+            [&[b'A'; 76][..], b"\r\n", &[b'A'; 76], b"\r\n"].concat()
+        );
     }
 }

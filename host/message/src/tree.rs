@@ -94,9 +94,17 @@ pub(crate) struct Root<'a> {
 pub(crate) fn build(root: &Root<'_>, body: &[u8], limits: &Limits) -> Result<Vec<Node>, Error> {
     let mut node = Node::new(None, 0);
     node.media = Media::of(root.content_type, DefaultType::Text);
-    node.encoding = root.transfer_encoding.map_or(TransferEncoding::SevenBit, TransferEncoding::parse);
-    let mut builder =
-        Builder { body, limits, nodes: vec![node], open: vec![0], multiparts: Vec::new(), header: None };
+    node.encoding = root
+        .transfer_encoding
+        .map_or(TransferEncoding::SevenBit, TransferEncoding::parse);
+    let mut builder = Builder {
+        body,
+        limits,
+        nodes: vec![node],
+        open: vec![0],
+        multiparts: Vec::new(),
+        header: None,
+    };
     builder.begin_body(0, 0)?;
     builder.run()?;
     Ok(builder.nodes)
@@ -119,7 +127,9 @@ impl Builder<'_> {
         let mut next = 0;
         // Without an open multipart or header section, the rest is one leaf's.
         while self.header.is_some() || !self.multiparts.is_empty() {
-            let Some(line) = Line::at(self.body, next) else { break };
+            let Some(line) = Line::at(self.body, next) else {
+                break;
+            };
             if !self.delimiter(line)? && !self.header_line(line)? {
                 // The line belongs to the body that has just begun: look at it again.
                 continue;
@@ -136,11 +146,18 @@ impl Builder<'_> {
         if !text.starts_with(b"--") {
             return Ok(false);
         }
-        let found = self.multiparts.iter().enumerate().rev().find_map(|(at, &node)| {
-            let boundary = self.nodes[node].media.boundary.as_deref()?;
-            Some((at, node, Delimiter::of(text, boundary)?))
-        });
-        let Some((at, node, delimiter)) = found else { return Ok(false) };
+        let found = self
+            .multiparts
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, &node)| {
+                let boundary = self.nodes[node].media.boundary.as_deref()?;
+                Some((at, node, Delimiter::of(text, boundary)?))
+            });
+        let Some((at, node, delimiter)) = found else {
+            return Ok(false);
+        };
         self.close_above(Some(node), before_line_end(self.body, line.start));
         match delimiter {
             Delimiter::Next => {
@@ -155,7 +172,9 @@ impl Builder<'_> {
 
     /// Takes the line, unless it shows that the header section being read has ended before it.
     fn header_line(&mut self, line: Line) -> Result<bool, Error> {
-        let Some(section) = &mut self.header else { return Ok(true) };
+        let Some(section) = &mut self.header else {
+            return Ok(true);
+        };
         let step = section.take(self.body, line, self.limits)?;
         if step == Step::Taken {
             return Ok(true);
@@ -177,7 +196,9 @@ impl Builder<'_> {
 
     fn begin_part(&mut self, parent: usize, start: usize, section: Section) -> Result<(), Error> {
         if self.nodes.len() >= self.limits.parts {
-            return Err(Error::TooManyParts { limit: self.limits.parts });
+            return Err(Error::TooManyParts {
+                limit: self.limits.parts,
+            });
         }
         let limit = self.limits.depth.min(Limits::DEEPEST);
         if self.open.len() >= limit {
@@ -193,9 +214,13 @@ impl Builder<'_> {
 
     /// Gives the part its fields and what follows from them.
     fn end_header(&mut self, node: usize) {
-        let Some(section) = self.header.take() else { return };
+        let Some(section) = self.header.take() else {
+            return;
+        };
         let value = |name: &str| {
-            let mut named = section.fields.iter().filter(|field| self.body[field.name.clone()].eq_ignore_ascii_case(name.as_bytes()));
+            let mut named = section.fields.iter().filter(|field| {
+                self.body[field.name.clone()].eq_ignore_ascii_case(name.as_bytes())
+            });
             named.next().map(|field| &self.body[field.value.clone()])
         };
         let default = match self.nodes[node].parent {
@@ -203,7 +228,8 @@ impl Builder<'_> {
             None => DefaultType::Text,
         };
         let media = Media::of(value("Content-Type"), default);
-        let encoding = value("Content-Transfer-Encoding").map_or(TransferEncoding::SevenBit, TransferEncoding::parse);
+        let encoding = value("Content-Transfer-Encoding")
+            .map_or(TransferEncoding::SevenBit, TransferEncoding::parse);
         let node = &mut self.nodes[node];
         (node.media, node.encoding, node.fields) = (media, encoding, section.fields);
     }
@@ -242,7 +268,9 @@ impl Builder<'_> {
 /// RFC 2046 §5.1.1: the line end before a delimiter belongs to the delimiter.
 fn before_line_end(body: &[u8], start: usize) -> usize {
     let before = &body[..start];
-    let stripped = before.strip_suffix(b"\r\n").or_else(|| before.strip_suffix(b"\n"));
+    let stripped = before
+        .strip_suffix(b"\r\n")
+        .or_else(|| before.strip_suffix(b"\n"));
     stripped.map_or(start, <[u8]>::len)
 }
 
@@ -252,13 +280,20 @@ mod tests {
 
     /// The tree as indented `type "body"` lines, bodies of leaves only.
     fn show(content_type: &str, body: &str) -> Vec<String> {
-        let root = Root { content_type: Some(content_type.as_bytes()), transfer_encoding: None };
+        let root = Root {
+            content_type: Some(content_type.as_bytes()),
+            transfer_encoding: None,
+        };
         let nodes = build(&root, body.as_bytes(), &Limits::default()).unwrap();
         let mut lines = Vec::new();
         let mut pending = vec![(0, 0)];
         while let Some((node, depth)) = pending.pop() {
             let node = &nodes[node];
-            let text = if node.children.is_empty() { format!(" {:?}", &body[node.body.clone()]) } else { String::new() };
+            let text = if node.children.is_empty() {
+                format!(" {:?}", &body[node.body.clone()])
+            } else {
+                String::new()
+            };
             lines.push(format!("{}{}{text}", "  ".repeat(depth), node.media.name));
             pending.extend(node.children.iter().rev().map(|child| (*child, depth + 1)));
         }
@@ -273,29 +308,71 @@ mod tests {
 
     #[test]
     fn line_end_belongs_to_the_delimiter() {
-        check(MIXED, "pre\r\n--b\r\n\r\none\r\n--b \t\r\n\r\ntwo\r\n\r\n--b--\r\nepi", &["multipart/mixed", "  text/plain \"one\"", "  text/plain \"two\\r\\n\""]);
-        check(MIXED, "--b\n\none\n--b--", &["multipart/mixed", "  text/plain \"one\""]);
-        check(MIXED, "--b\r\n\r\n--b--\r\n", &["multipart/mixed", "  text/plain \"\""]);
-        check(MIXED, "--b\r\n--b--\r\n", &["multipart/mixed", "  text/plain \"\""]);
+        check(
+            MIXED,
+            "pre\r\n--b\r\n\r\none\r\n--b \t\r\n\r\ntwo\r\n\r\n--b--\r\nepi",
+            &[
+                "multipart/mixed",
+                "  text/plain \"one\"",
+                "  text/plain \"two\\r\\n\"",
+            ],
+        );
+        check(
+            MIXED,
+            "--b\n\none\n--b--",
+            &["multipart/mixed", "  text/plain \"one\""],
+        );
+        check(
+            MIXED,
+            "--b\r\n\r\n--b--\r\n",
+            &["multipart/mixed", "  text/plain \"\""],
+        );
+        check(
+            MIXED,
+            "--b\r\n--b--\r\n",
+            &["multipart/mixed", "  text/plain \"\""],
+        );
     }
 
     #[test]
     fn only_whole_lines_delimit() {
-        check(MIXED, "--b\n\n--bx\n --b\n--b--x\n--b--\n--b\n\nepilogue", &["multipart/mixed", "  text/plain \"--bx\\n --b\\n--b--x\""]);
+        check(
+            MIXED,
+            "--b\n\n--bx\n --b\n--b--x\n--b--\n--b\n\nepilogue",
+            &["multipart/mixed", "  text/plain \"--bx\\n --b\\n--b--x\""],
+        );
     }
 
     #[test]
     fn missing_delimiters() {
-        check(MIXED, "--b\n\none\n", &["multipart/mixed", "  text/plain \"one\\n\""]);
+        check(
+            MIXED,
+            "--b\n\none\n",
+            &["multipart/mixed", "  text/plain \"one\\n\""],
+        );
         check(MIXED, "just text\n", &["multipart/mixed \"just text\\n\""]);
-        check("multipart/mixed", "--b\n\none\n", &["multipart/mixed \"--b\\n\\none\\n\""]);
+        check(
+            "multipart/mixed",
+            "--b\n\none\n",
+            &["multipart/mixed \"--b\\n\\none\\n\""],
+        );
     }
 
     #[test]
     fn nested_multiparts() {
         let inner = "--b\nContent-Type: multipart/alternative; boundary=\"b2\"\n\n--b2\n\none\n--b2\n\ntwo\n";
-        let expected = ["multipart/mixed", "  multipart/alternative", "    text/plain \"one\"", "    text/plain \"two\"", "  text/plain \"three\""];
-        check(MIXED, &format!("{inner}--b2--\n--b\n\nthree\n--b--\n"), &expected);
+        let expected = [
+            "multipart/mixed",
+            "  multipart/alternative",
+            "    text/plain \"one\"",
+            "    text/plain \"two\"",
+            "  text/plain \"three\"",
+        ];
+        check(
+            MIXED,
+            &format!("{inner}--b2--\n--b\n\nthree\n--b--\n"),
+            &expected,
+        );
         // The inner close delimiter is missing.
         check(MIXED, &format!("{inner}--b\n\nthree\n--b--\n"), &expected);
     }
@@ -303,32 +380,99 @@ mod tests {
     #[test]
     fn same_boundary_inside_belongs_to_the_inner_one_until_it_closes() {
         let body = "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n";
-        check(MIXED, body, &["multipart/mixed", "  multipart/mixed", "    text/plain \"one\"", "  text/plain \"two\""]);
+        check(
+            MIXED,
+            body,
+            &[
+                "multipart/mixed",
+                "  multipart/mixed",
+                "    text/plain \"one\"",
+                "  text/plain \"two\"",
+            ],
+        );
     }
 
     #[test]
     fn messages() {
         let body = "--b\nContent-Type: message/rfc822\n\nFrom x\nSubject: y\n\ntext\n--b--\n";
-        check(MIXED, body, &["multipart/mixed", "  message/rfc822", "    text/plain \"text\""]);
-        check("multipart/digest; boundary=b", "--b\n\nSubject: y\n\ntext\n--b--\n", &["multipart/digest", "  message/rfc822", "    text/plain \"text\""]);
-        check(MIXED, "--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ==\n--b--\n", &["multipart/mixed", "  message/rfc822 \"QQ==\""]);
-        check(MIXED, "--b\nContent-Type: message/rfc822\n\n--b--\n", &["multipart/mixed", "  message/rfc822", "    text/plain \"\""]);
+        check(
+            MIXED,
+            body,
+            &[
+                "multipart/mixed",
+                "  message/rfc822",
+                "    text/plain \"text\"",
+            ],
+        );
+        check(
+            "multipart/digest; boundary=b",
+            "--b\n\nSubject: y\n\ntext\n--b--\n",
+            &[
+                "multipart/digest",
+                "  message/rfc822",
+                "    text/plain \"text\"",
+            ],
+        );
+        check(
+            MIXED,
+            "--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ==\n--b--\n",
+            &["multipart/mixed", "  message/rfc822 \"QQ==\""],
+        );
+        check(
+            MIXED,
+            "--b\nContent-Type: message/rfc822\n\n--b--\n",
+            &["multipart/mixed", "  message/rfc822", "    text/plain \"\""],
+        );
     }
 
     #[test]
     fn missing_empty_lines() {
-        check(MIXED, "--b\nContent-Type: text/html\n--b--\n", &["multipart/mixed", "  text/html \"\""]);
-        check(MIXED, "--b\nno field\nContent-Type: text/html\n\nx\n--b--\n", &["multipart/mixed", "  text/plain \"no field\\nContent-Type: text/html\\n\\nx\""]);
-        check(MIXED, "--b\nContent-Type: multipart/mixed; boundary=c\n--c\n\none\n--c--\n--b--", &["multipart/mixed", "  multipart/mixed", "    text/plain \"one\""]);
+        check(
+            MIXED,
+            "--b\nContent-Type: text/html\n--b--\n",
+            &["multipart/mixed", "  text/html \"\""],
+        );
+        check(
+            MIXED,
+            "--b\nno field\nContent-Type: text/html\n\nx\n--b--\n",
+            &[
+                "multipart/mixed",
+                "  text/plain \"no field\\nContent-Type: text/html\\n\\nx\"",
+            ],
+        );
+        check(
+            MIXED,
+            "--b\nContent-Type: multipart/mixed; boundary=c\n--c\n\none\n--c--\n--b--",
+            &[
+                "multipart/mixed",
+                "  multipart/mixed",
+                "    text/plain \"one\"",
+            ],
+        );
     }
 
     #[test]
     fn limits_are_named() {
-        let root = Root { content_type: Some(MIXED.as_bytes()), transfer_encoding: None };
-        let limits = Limits { parts: 2, ..Limits::default() };
-        assert_eq!(build(&root, b"--b\n\n--b\n\n", &limits).err(), Some(Error::TooManyParts { limit: 2 }));
-        let root = Root { content_type: Some(b"message/rfc822"), transfer_encoding: None };
+        let root = Root {
+            content_type: Some(MIXED.as_bytes()),
+            transfer_encoding: None,
+        };
+        let limits = Limits {
+            parts: 2,
+            ..Limits::default()
+        };
+        assert_eq!(
+            build(&root, b"--b\n\n--b\n\n", &limits).err(),
+            Some(Error::TooManyParts { limit: 2 })
+        );
+        let root = Root {
+            content_type: Some(b"message/rfc822"),
+            transfer_encoding: None,
+        };
         let body = "Content-Type: message/rfc822\n\n".repeat(70);
-        assert_eq!(build(&root, body.as_bytes(), &Limits::default()).err(), Some(Error::TooDeep { limit: 64 }));
+        assert_eq!(
+            build(&root, body.as_bytes(), &Limits::default()).err(),
+            Some(Error::TooDeep { limit: 64 })
+        );
     }
 }

@@ -14,7 +14,12 @@ pub(crate) struct Edits {
 impl Edits {
     /// Replaces `range`, which lies after every range so far.
     pub(crate) fn replace(&mut self, range: Range<usize>, by: impl Into<Vec<u8>>) {
-        debug_assert!(self.list.last().is_none_or(|(last, _)| last.end <= range.start), "edits are in order");
+        debug_assert!(
+            self.list
+                .last()
+                .is_none_or(|(last, _)| last.end <= range.start),
+            "edits are in order"
+        );
         self.list.push((range, by.into()));
     }
 

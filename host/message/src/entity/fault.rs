@@ -49,7 +49,12 @@ impl Faults {
 
     /// None that 7-bit transport forbids outright.
     pub(crate) fn is_seven_bit(self) -> bool {
-        Self { trailing_blank: false, from_line: false, ..self }.is_clean()
+        Self {
+            trailing_blank: false,
+            from_line: false,
+            ..self
+        }
+        .is_clean()
     }
 }
 
@@ -66,16 +71,70 @@ mod tests {
         let none = Faults::default();
         check(b"", none);
         check(b"a\r\n From b\r\nc", none);
-        check(b"\xe4", Faults { eight_bit: true, ..none });
+        check(
+            b"\xe4",
+            Faults {
+                eight_bit: true,
+                ..none
+            },
+        );
         check(b"a\0", Faults { nul: true, ..none });
-        check(b"a\rb\r\n", Faults { bare_cr: true, ..none });
-        check(b"a\r", Faults { bare_cr: true, ..none });
-        check(b"a\r\r\n", Faults { bare_cr: true, ..none });
-        check(b"a\nb\r\n", Faults { bare_lf: true, ..none });
-        check(b"a \r\nb", Faults { trailing_blank: true, ..none });
-        check(b"a\t", Faults { trailing_blank: true, ..none });
-        check(b"x\r\nFrom b", Faults { from_line: true, ..none });
+        check(
+            b"a\rb\r\n",
+            Faults {
+                bare_cr: true,
+                ..none
+            },
+        );
+        check(
+            b"a\r",
+            Faults {
+                bare_cr: true,
+                ..none
+            },
+        );
+        check(
+            b"a\r\r\n",
+            Faults {
+                bare_cr: true,
+                ..none
+            },
+        );
+        check(
+            b"a\nb\r\n",
+            Faults {
+                bare_lf: true,
+                ..none
+            },
+        );
+        check(
+            b"a \r\nb",
+            Faults {
+                trailing_blank: true,
+                ..none
+            },
+        );
+        check(
+            b"a\t",
+            Faults {
+                trailing_blank: true,
+                ..none
+            },
+        );
+        check(
+            b"x\r\nFrom b",
+            Faults {
+                from_line: true,
+                ..none
+            },
+        );
         check(&[b'a'; 998], none);
-        check(&[b'a'; 999], Faults { long_line: true, ..none });
+        check(
+            &[b'a'; 999],
+            Faults {
+                long_line: true,
+                ..none
+            },
+        );
     }
 }

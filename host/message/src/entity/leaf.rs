@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::TransferEncoding;
-use crate::transfer::{base64_lines, count_codes, decode_quoted_printable, quoted_printable, rewrap_base64};
+use crate::transfer::{
+    base64_lines, count_codes, decode_quoted_printable, quoted_printable, rewrap_base64,
+};
 use crate::tree::Node;
 
 use super::fault::Faults;
@@ -24,8 +26,13 @@ pub(crate) fn encode(node: &Node, body: &[u8]) -> Option<Encoded> {
     match node.encoding {
         // Its content is known to its maker alone.
         TransferEncoding::Unknown => None,
-        TransferEncoding::Base64 => Some(Encoded { name: "base64", body: rewrap_base64(body) }),
-        TransferEncoding::QuotedPrintable => Some(encode_content(node, decode_quoted_printable(body).into())),
+        TransferEncoding::Base64 => Some(Encoded {
+            name: "base64",
+            body: rewrap_base64(body),
+        }),
+        TransferEncoding::QuotedPrintable => {
+            Some(encode_content(node, decode_quoted_printable(body).into()))
+        }
         _ => Some(encode_content(node, body.into())),
     }
 }
@@ -41,8 +48,14 @@ fn encode_content(node: &Node, content: Cow<'_, [u8]>) -> Encoded {
     // Line ends that are not CR LF do not survive as quoted-printable lines in every reader;
     // and what needs a code for most octets is shorter in base64.
     if is_text && !Faults::of(&content).bare_lf && count_codes(&content) * 2 <= content.len() {
-        Encoded { name: "quoted-printable", body: quoted_printable(&content) }
+        Encoded {
+            name: "quoted-printable",
+            body: quoted_printable(&content),
+        }
     } else {
-        Encoded { name: "base64", body: base64_lines(&content) }
+        Encoded {
+            name: "base64",
+            body: base64_lines(&content),
+        }
     }
 }

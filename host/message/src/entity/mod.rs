@@ -54,13 +54,20 @@ pub struct Prepared {
 impl Prepared {
     /// How far the entity could be made safe.
     pub fn safety(&self) -> Safety {
-        if self.transport_safe { Safety::SevenBit } else { Safety::Canonical }
+        if self.transport_safe {
+            Safety::SevenBit
+        } else {
+            Safety::Canonical
+        }
     }
 }
 
 /// Makes the entity of a message canonical and safe for transport.
 pub fn prepare(message: &Message) -> Prepared {
-    let outer = message.fields().filter_map(|field| outer::field(&field)).collect();
+    let outer = message
+        .fields()
+        .filter_map(|field| outer::field(&field))
+        .collect();
     let canonical = with_crlf(message);
     let is_converted = canonical.is_some();
     let message = canonical.as_ref().unwrap_or(message);
@@ -75,7 +82,12 @@ pub fn prepare(message: &Message) -> Prepared {
     let has_empty_line = message.head_spans().empty_line > 0;
     let changed = is_converted || root.changed || !edits.is_empty() || !has_empty_line;
     let transport_safe = Faults::of(&entity).is_seven_bit();
-    Prepared { entity: entity.into(), outer, changed, transport_safe }
+    Prepared {
+        entity: entity.into(),
+        outer,
+        changed,
+        transport_safe,
+    }
 }
 
 /// A file whose line ends are all LF is read as CR LF (RFC 8551 §3.1.1). Leaves whose LFs are
@@ -88,11 +100,19 @@ fn with_crlf(message: &Message) -> Option<Message> {
     let mut edits = Edits::default();
     let mut done = 0;
     for node in message.nodes().iter().filter(|node| is_data(message, node)) {
-        edits.set(message.body(), done..node.body.start, to_crlf(&message.body()[done..node.body.start]));
+        edits.set(
+            message.body(),
+            done..node.body.start,
+            to_crlf(&message.body()[done..node.body.start]),
+        );
         done = node.body.end;
     }
     let end = message.body().len();
-    edits.set(message.body(), done..end, to_crlf(&message.body()[done..end]));
+    edits.set(
+        message.body(),
+        done..end,
+        to_crlf(&message.body()[done..end]),
+    );
     let octets = [&head[..], &edits.apply(message.body())].concat();
     // Its octets were within limits, and its parts still are.
     Message::parse(octets, &Limits::UNLIMITED).ok()
@@ -115,7 +135,9 @@ fn to_crlf(octets: &[u8]) -> Vec<u8> {
 /// A leaf that is not text and not encoded, and not made of lines.
 fn is_data(message: &Message, node: &Node) -> bool {
     let is_raw = node.children.is_empty() && node.encoding.is_identity();
-    let is_lines = ["text/", "message/", "multipart/"].iter().any(|kind| node.media.name.starts_with(kind));
+    let is_lines = ["text/", "message/", "multipart/"]
+        .iter()
+        .any(|kind| node.media.name.starts_with(kind));
     if !is_raw || is_lines || is_inside_protected(message, node) {
         return false;
     }
@@ -125,12 +147,16 @@ fn is_data(message: &Message, node: &Node) -> bool {
 
 fn is_inside_protected(message: &Message, node: &Node) -> bool {
     let nodes = message.nodes();
-    std::iter::successors(node.parent, |&parent| nodes[parent].parent).any(|parent| is_protected(&nodes[parent]))
+    std::iter::successors(node.parent, |&parent| nodes[parent].parent)
+        .any(|parent| is_protected(&nodes[parent]))
 }
 
 /// Nothing inside may change: RFC 1847 §2, RFC 2046 §5.2.1.
 fn is_protected(node: &Node) -> bool {
-    matches!(node.media.name.as_str(), "multipart/signed" | "multipart/encrypted") || node.media.name.starts_with("message/")
+    matches!(
+        node.media.name.as_str(),
+        "multipart/signed" | "multipart/encrypted"
+    ) || node.media.name.starts_with("message/")
 }
 
 /// The root's content fields.
@@ -144,12 +170,22 @@ fn root(message: &Message, edits: &mut Edits) -> Root {
     let part = message.root();
     let encoding = part_body(&part, edits);
     let content: Vec<Field<'_>> = message.fields().filter(outer::is_content).collect();
-    let original: Vec<u8> = content.iter().flat_map(|field| field.raw()).copied().collect();
+    let original: Vec<u8> = content
+        .iter()
+        .flat_map(|field| field.raw())
+        .copied()
+        .collect();
     let mut fields = Vec::with_capacity(original.len() + 80);
     if !content.iter().any(|field| field.is_named("Content-Type")) {
         // Without a Content-Type an entity is text/plain (RFC 2045 §5.2); inside another
         // message's envelope it says so.
-        fields.extend_from_slice(format!("Content-Type: text/plain; charset={}\r\n", charset_of(&part)).as_bytes());
+        fields.extend_from_slice(
+            format!(
+                "Content-Type: text/plain; charset={}\r\n",
+                charset_of(&part)
+            )
+            .as_bytes(),
+        );
     }
     match encoding {
         Some(name) => {
@@ -170,7 +206,10 @@ fn field_spans(fields: &[Field<'_>], octets: &[u8]) -> Vec<FieldSpan> {
         let end = at + field.raw().len();
         let name = at..at + field.name().len();
         debug_assert_eq!(&octets[name.clone()], field.name().as_bytes());
-        spans.push(FieldSpan { value: end - field.raw_value().len()..end, name });
+        spans.push(FieldSpan {
+            value: end - field.raw_value().len()..end,
+            name,
+        });
         at = end;
     }
     spans
@@ -213,11 +252,19 @@ fn multipart(part: &Part<'_>, edits: &mut Edits) {
     let mut done = node.body.start;
     for child in part.children() {
         let raw = child.node().raw.clone();
-        edits.set(body, done..raw.start, structure::between(&body[done..raw.start], boundary));
+        edits.set(
+            body,
+            done..raw.start,
+            structure::between(&body[done..raw.start], boundary),
+        );
         done = raw.end;
         child_part(&child, edits);
     }
-    edits.set(body, done..node.body.end, structure::between(&body[done..node.body.end], boundary));
+    edits.set(
+        body,
+        done..node.body.end,
+        structure::between(&body[done..node.body.end], boundary),
+    );
 }
 
 /// Prepares a part that is not the root: its header section, then its body.

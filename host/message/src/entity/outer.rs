@@ -12,7 +12,9 @@ use super::fault::LINE;
 /// Fields that describe the octets of a mailbox file (RFC 2076 §3.12) and would lie after a
 /// change of the content.
 fn is_dropped(name: &str) -> bool {
-    ["Content-Length", "Lines", "MIME-Version"].iter().any(|dropped| name.eq_ignore_ascii_case(dropped))
+    ["Content-Length", "Lines", "MIME-Version"]
+        .iter()
+        .any(|dropped| name.eq_ignore_ascii_case(dropped))
 }
 
 /// Whether the field goes inside with the content.
@@ -48,7 +50,9 @@ fn push_folded(text: &[u8], out: &mut Vec<u8>) {
     while rest.len() > LINE {
         // Not at the start, or the first line would be empty; not where only white space would follow or stand.
         let fold = (1..=LINE).rev().find(|&at| {
-            matches!(rest[at], b' ' | b'\t') && !matches!(rest[at - 1], b' ' | b'\t') && !rest[at..].trim_ascii().is_empty()
+            matches!(rest[at], b' ' | b'\t')
+                && !matches!(rest[at - 1], b' ' | b'\t')
+                && !rest[at..].trim_ascii().is_empty()
         });
         let Some(at) = fold else { break };
         out.extend_from_slice(&rest[..at]);
@@ -77,7 +81,10 @@ pub fn assemble(outer: &[Bytes], content_fields: &[(&str, String)], body: &[u8])
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
     for (name, value) in content_fields {
         // One line each: a line end in a value would begin another field.
-        let value: String = value.chars().filter(|character| !character.is_control() || *character == '\t').collect();
+        let value: String = value
+            .chars()
+            .filter(|character| !character.is_control() || *character == '\t')
+            .collect();
         out.extend_from_slice(fold(name, &value, "\r\n").as_bytes());
     }
     out.extend_from_slice(b"\r\n");
@@ -86,6 +93,9 @@ pub fn assemble(outer: &[Bytes], content_fields: &[(&str, String)], body: &[u8])
 }
 
 fn raw_name(raw: &[u8]) -> &str {
-    let end = raw.iter().position(|octet| matches!(octet, b':' | b' ' | b'\t')).unwrap_or(raw.len());
+    let end = raw
+        .iter()
+        .position(|octet| matches!(octet, b':' | b' ' | b'\t'))
+        .unwrap_or(raw.len());
     std::str::from_utf8(&raw[..end]).unwrap_or_default()
 }

@@ -75,12 +75,21 @@ pub(crate) fn between(octets: &[u8], boundary: &[u8]) -> Vec<u8> {
 }
 
 fn meaningless(text: &[u8]) -> Vec<u8> {
-    let mut safe: Vec<u8> = text.iter().map(|octet| if matches!(octet, 1..=12 | 14..=127) { *octet } else { b'?' }).collect();
-    safe.truncate(LINE - 1);
-    safe.truncate(trim_end(&safe).len());
+    let mut safe: Vec<u8> = text
+        .iter()
+        .map(|octet| {
+            if matches!(octet, 1..=12 | 14..=127) {
+                *octet
+            } else {
+                b'?'
+            }
+        })
+        .collect();
     if safe.starts_with(b"From ") {
         safe.insert(0, b'>');
     }
+    safe.truncate(LINE);
+    safe.truncate(trim_end(&safe).len());
     // A changed line must not become a delimiter.
     if safe != text && safe.starts_with(b"--") {
         safe.clear();
@@ -93,7 +102,10 @@ mod tests {
     use super::*;
 
     fn check_header(octets: &str, expected: &str) {
-        assert_eq!(String::from_utf8(header(octets.as_bytes())).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(header(octets.as_bytes())).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -113,6 +125,6 @@ mod tests {
         check_between(b"Pr\xe4amble \n--b \n", "Pr?amble\r\n--b\r\n");
         check_between(b"From me\r\n\r\n--b--", ">From me\r\n\r\n--b--");
         check_between(b"a\rb\0\r\n--c\r\n--c \r\n", "a?b?\r\n--c\r\n\r\n");
-        check_between(&[b'x'; 2000], &"x".repeat(997));
+        check_between(&[b'x'; 2000], &"x".repeat(998));
     }
 }

@@ -1,0 +1,7 @@
+//! The crate from outside: real mail, and properties that hold for any octets.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod corpus;
+mod properties;
+mod support;
