@@ -1,1 +1,48 @@
-//! 
+//! Certificates and identities from files and directories: the only crate below the front ends
+//! that reads files.
+//!
+//! - [`load_identity`]: private keys with their certificates and chains, from PKCS #12 or from
+//!   PEM and DER in any mixture.
+//! - [`CertificateDirectory`]: other people's certificates by address and domain, as a
+//!   [`CertificateSource`](waxseal_smime::CertificateSource).
+//! - [`load_certificates`], [`load_anchors`]: the certificates of a file; trust anchors.
+//! - [`write_pkcs12`], [`pem_certificate`], [`pem_private_key`], [`write_secret`]: what
+//!   `cert generate` and `demo` make.
+//!
+//! Algorithms live in `waxseal-provider-*` alone, with one exception, here: the ciphers and
+//! hashes of *container formats* (PBES1, PBES2, PKCS #12's MAC and key derivation), some of them
+//! only for reading old files. They protect files at rest, never mail; a token or an HSM has no
+//! part in them. Randomness still comes from the provider.
+//!
+//! On failure there is an [`Error`] that names the file and a [`Defect`]; a wrong passphrase is
+//! told from a damaged file. No error holds a passphrase or key material. One file may ask for
+//! only so much key derivation, memory and nesting.
+//!
+//! Not here: databases, LDAP, DNS, tokens; reading keys in OpenSSL's old encrypted PEM, in
+//! OpenSSH's format, or under RC4; choosing among certificates, which is
+//! [`waxseal_smime::choose`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod ber;
+mod bundle;
+mod directory;
+mod error;
+mod files;
+mod identity;
+mod kdf;
+mod passphrase;
+mod pbe;
+mod pem;
+mod pkcs12;
+#[cfg(test)]
+mod scoreboard;
+mod text;
+
+pub use directory::{CertificateDirectory, Entry, Problem, load_anchors, load_certificates};
+pub use error::{Defect, Error};
+pub use files::{Existing, write_secret};
+pub use identity::{LoadedIdentity, load_identity};
+pub use passphrase::{Passphrase, Secret};
+pub use pkcs12::{Pkcs12Entry, Pkcs12Options, write_pkcs12};
+pub use text::{pem_certificate, pem_encrypted_private_key, pem_private_key};
