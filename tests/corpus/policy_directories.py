@@ -11,25 +11,30 @@ from producers import POLICIES
 
 def make(directory, dist, sender, recipients):
     """A policy directory for each policy; returns the directory that holds them."""
+    identity = directory / "gateway-identity.pem"
+    identity.write_text(sender.certificate.read_text() + sender.key.read_text())
     for name, (_, settings) in POLICIES.items():
-        write(directory / "policies" / name, dist, settings, sender, recipients)
+        write(directory / "policies" / name, dist, settings, recipients, sender.address, identity)
     return directory / "policies"
 
 
-def write(policy, dist, settings, sender, recipients, chain=()):
+def write(policy, dist, settings, recipients, address, identity, passphrase=None):
+    """One policy directory: `settings` are those of the profile, `identity` is a file."""
     for part in ("filters", "identities", "certificates", "anchors"):
         (policy / part).mkdir(parents=True)
-    shutil.copy(dist / "rules.wasm", policy / "filters")
+    shutil.copyfile(dist / "rules.wasm", policy / "filters" / "rules.wasm")
     rules = {"rules": [{"name": "everything", "then": {"apply": {"profile": "corpus"}}}]}
     (policy / "rules.json").write_text(json.dumps(rules))
-    own = [sender.certificate, *chain, sender.key]
-    identity = policy / "identities" / "gateway.pem"
-    identity.write_text("".join(f.read_text() for f in own))
-    identity.chmod(0o600)
+    own = f"identities/gateway{identity.suffix}"
+    private(policy / own, identity.read_bytes())
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    secret = ""
+    if passphrase:
+        private(policy / "identities" / "passphrase", passphrase.encode())
+        secret = 'passphrase-file = "identities/passphrase"'
     for number, recipient in enumerate(recipients):
-        shutil.copy(recipient.certificate, policy / "certificates" / f"{number}.pem")
-        shutil.copy(recipient.root, policy / "anchors" / f"{number}.pem")
-    profile = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        shutil.copyfile(recipient.certificate, policy / "certificates" / f"{number}.pem")
+        shutil.copyfile(recipient.root, policy / "anchors" / f"{number}.pem")
     (policy / "waxseal.toml").write_text(f'''\
 [[filter]]
 name = "rules"
@@ -41,10 +46,17 @@ settings = "rules.json"
 networks = ["10.0.0.0/8"]
 
 [identity.gateway]
-file = "identities/gateway.pem"
-addresses = ["{sender.address}"]
+file = "{own}"
+addresses = ["{address}"]
 use = ["sign"]
+{secret}
 
 [profile.corpus]
 identity = "gateway"
-{profile}''')
+{chr(10).join(lines)}
+''')
+
+
+def private(path, octets):
+    path.write_bytes(octets)
+    path.chmod(0o600)

@@ -61,7 +61,7 @@ class Gpgsm(SecondReader):
         self.env = dict(os.environ, GNUPGHOME=str(self.home), LC_ALL="C")
         for root in roots:
             self.call("gpgsm", "--import", root, env=self.env, ok=(0, 2))
-        for identity in identities:
+        for identity in with_p12(identities):
             self.call("gpgsm", "--passphrase-fd", "0", "--import", identity.p12, env=self.env,
                       stdin=self.PASSPHRASE)
 
@@ -86,6 +86,11 @@ class Gpgsm(SecondReader):
         subprocess.run(["rm", "-rf", self.home])
 
 
+def with_p12(identities):
+    """The RSA ones: the others have no PKCS#12 that these programs could import."""
+    return [i for i in identities if i.p12.exists()]
+
+
 def fingerprint(certificate):
     line = openssl("x509", "-in", certificate, "-noout", "-fingerprint", "-sha1").decode()
     return line.strip().split("=", 1)[1]
@@ -102,7 +107,7 @@ class Nss(SecondReader):
         for number, root in enumerate(roots):
             self.call("certutil", "-A", "-d", self.database, "-n", f"root{number}",
                       "-t", "CT,C,C", "-i", root)
-        for identity in identities:
+        for identity in with_p12(identities):
             self.call("pk12util", "-d", self.database, "-i", identity.p12,
                       "-W", PASSPHRASE)
 
