@@ -7,16 +7,21 @@ use std::str::FromStr;
 use waxseal_message::Address;
 use waxseal_smime::{ContentCipher, DigestAlgorithm, HeaderProtection, KeyTransport, RsaScheme};
 
-use crate::commands::{
-    build, cert, check, demo, encrypt, init, inspect, new, run, sign, test,
-};
+use crate::commands::{build, cert, check, demo, encrypt, init, inspect, new, run, sign, test};
 
 /// Signs and encrypts mail by policy; the policy is a program.
 #[derive(Parser)]
-#[command(name = "waxseal", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes are those of sysexits.h: 0 done, 64 usage, 65 bad data, \
+#[command(
+    name = "waxseal",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes are those of sysexits.h: 0 done, 64 usage, 65 bad data, \
 66 no input, 69 refused, 70 our fault, 73 cannot create, 74 input or output, 75 try again, \
-77 denied, 78 configuration.")]
+77 denied, 78 configuration."
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -76,7 +81,10 @@ impl FromStr for ReversePath {
 /// Reads an address as people give it, with or without angle brackets.
 pub(crate) fn mailbox(text: &str) -> Result<Address, String> {
     let text = text.trim();
-    let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'))
+        .unwrap_or(text);
     Address::parse(bare).map_err(|error| error.to_string())
 }
 
@@ -95,9 +103,9 @@ names!(/// Message digests.
 names!(/// RSA signature schemes.
     scheme: RsaScheme = ["pkcs1v15", "pss"]);
 names!(/// Content ciphers.
-    cipher: ContentCipher = [
-        "aes-256-cbc", "aes-192-cbc", "aes-128-cbc", "aes-256-gcm", "aes-192-gcm", "aes-128-gcm"
-    ]);
+cipher: ContentCipher = [
+    "aes-256-cbc", "aes-192-cbc", "aes-128-cbc", "aes-256-gcm", "aes-192-gcm", "aes-128-gcm"
+]);
 names!(/// Key transports.
     key_transport: KeyTransport = ["pkcs1v15", "oaep"]);
 names!(/// Forms of header protection.
@@ -117,7 +125,11 @@ mod tests {
     fn reverse_paths() {
         let check = |input: &str, expected: Option<&str>| {
             let path: ReversePath = input.parse().unwrap();
-            assert_eq!(path.0.map(|address| address.to_string()).as_deref(), expected, "{input}");
+            assert_eq!(
+                path.0.map(|address| address.to_string()).as_deref(),
+                expected,
+                "{input}"
+            );
         };
         check("", None);
         check("<>", None);

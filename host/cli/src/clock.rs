@@ -25,7 +25,9 @@ impl Clock for CommandClock {
         match self {
             Self::Fixed(time) => *time,
             Self::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
                 Time::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
             }
         }
@@ -55,7 +57,20 @@ fn parts(text: &str) -> Option<Time> {
 fn days(date: &str) -> Option<i64> {
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let lengths = [
+        31,
+        if leap { 29 } else { 28 },
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
     let index = usize::try_from(month - 1).ok()?;
     if year < 1970 || !(1..=*lengths.get(index)?).contains(&day) {
         return None;

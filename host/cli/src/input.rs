@@ -12,7 +12,10 @@ use crate::report::{Exit, Failure, note};
 pub(crate) fn message(file: Option<&Path>, limits: &Limits) -> Result<Message, Failure> {
     let octets = octets(file, limits.octets)?;
     if octets.is_empty() {
-        return Err(Failure::new(Exit::Data, format_args!("no mail in the input: {}", name(file))));
+        return Err(Failure::new(
+            Exit::Data,
+            format_args!("no mail in the input: {}", name(file)),
+        ));
     }
     Message::parse(octets, limits)
         .map_err(|error| Failure::new(Exit::Data, format_args!("{error}: {}", name(file))))
@@ -35,7 +38,10 @@ pub(crate) fn octets(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Failu
         }
     }
     .ok_or_else(|| {
-        Failure::new(Exit::Data, format_args!("more than {limit} octets: {}", name(file)))
+        Failure::new(
+            Exit::Data,
+            format_args!("more than {limit} octets: {}", name(file)),
+        )
     })
 }
 

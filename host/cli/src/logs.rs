@@ -10,15 +10,21 @@ pub(crate) fn start(verbose: u8) {
     let level = match verbose {
         0 => "warn",
         1 => "waxseal=info,waxseal_engine=info,waxseal_policy=info,waxseal_config=info,warn",
-        2 => "waxseal=debug,waxseal_engine=debug,waxseal_policy=debug,waxseal_config=debug,\
-              waxseal_smime=debug,waxseal_stores=debug,info",
+        2 => {
+            "waxseal=debug,waxseal_engine=debug,waxseal_policy=debug,waxseal_config=debug,\
+              waxseal_smime=debug,waxseal_stores=debug,info"
+        }
         _ => "trace",
     };
     let filter = match std::env::var("WAXSEAL_LOG") {
-        Ok(setting) if !setting.is_empty() => EnvFilter::try_new(&setting).unwrap_or_else(|error| {
-            crate::report::warn(format_args!("WAXSEAL_LOG does not parse ({error}): {setting}"));
-            EnvFilter::new(level)
-        }),
+        Ok(setting) if !setting.is_empty() => {
+            EnvFilter::try_new(&setting).unwrap_or_else(|error| {
+                crate::report::warn(format_args!(
+                    "WAXSEAL_LOG does not parse ({error}): {setting}"
+                ));
+                EnvFilter::new(level)
+            })
+        }
         _ => EnvFilter::new(level),
     };
     let subscriber = tracing_subscriber::fmt()

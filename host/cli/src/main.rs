@@ -16,6 +16,7 @@ mod output;
 mod passphrase;
 mod progress;
 mod report;
+mod table;
 
 use clap::Parser;
 use std::process::ExitCode;

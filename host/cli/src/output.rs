@@ -28,7 +28,9 @@ pub(crate) fn write(file: Option<&Path>, octets: &[u8]) -> Result<(), Failure> {
 /// Writes to standard output.
 pub(crate) fn print(octets: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(octets.as_ref()).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(octets.as_ref())
+        .and_then(|()| stdout.flush());
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::silent(Exit::Io),
         _ => Failure::creating(Path::new("standard output"), &error),
@@ -37,8 +39,8 @@ pub(crate) fn print(octets: impl AsRef<[u8]>) -> Result<(), Failure> {
 
 /// Prints a value as JSON for programs, with a newline at its end.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::new(Exit::Software, error))?;
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Software, error))?;
     text.push('\n');
     print(text)
 }
@@ -46,10 +48,11 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 /// Makes a file, whole or not at all.
 pub(crate) fn create(path: &Path, octets: &[u8], access: Access) -> Result<(), Failure> {
     place(path, octets, access).map_err(|error| match (error.kind(), access) {
-        (io::ErrorKind::AlreadyExists, Access::Private) => {
-            Failure::new(Exit::CannotCreate, format_args!("key file exists: {}", path.display()))
-                .hint("choose another name, or move it away; keys are never overwritten")
-        }
+        (io::ErrorKind::AlreadyExists, Access::Private) => Failure::new(
+            Exit::CannotCreate,
+            format_args!("key file exists: {}", path.display()),
+        )
+        .hint("choose another name, or move it away; keys are never overwritten"),
         _ => Failure::creating(path, &error),
     })
 }
@@ -102,7 +105,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key.pem");
         create(&path, b"one", Access::Private).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert!(create(&path, b"two", Access::Private).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"one");
     }
@@ -110,7 +116,14 @@ mod tests {
     #[test]
     fn a_failed_write_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(create(&directory.path().join("no/such/place"), b"x", Access::Shared).is_err());
+        assert!(
+            create(
+                &directory.path().join("no/such/place"),
+                b"x",
+                Access::Shared
+            )
+            .is_err()
+        );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -27,7 +27,9 @@ impl PassphraseArgs {
     pub(crate) fn given(&self) -> Option<Passphrase> {
         match &self.passphrase_file {
             Some(file) => Some(Passphrase::File(file.clone())),
-            None => std::env::var_os(VARIABLE).map(|_| Passphrase::Environment(VARIABLE.to_owned())),
+            None => {
+                std::env::var_os(VARIABLE).map(|_| Passphrase::Environment(VARIABLE.to_owned()))
+            }
         }
     }
 }
@@ -50,7 +52,10 @@ pub(crate) fn open_identity(
 }
 
 fn name_of(file: &Path) -> String {
-    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    file.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Standard input may be the mail; rpassword reads the controlling terminal.
@@ -66,6 +71,8 @@ fn ask(file: &Path) -> Result<Secret, Failure> {
             Exit::Denied,
             format_args!("cannot ask for the passphrase: {error}"),
         )
-        .hint(format_args!("use --passphrase-file, or the environment variable {VARIABLE}"))),
+        .hint(format_args!(
+            "use --passphrase-file, or the environment variable {VARIABLE}"
+        ))),
     }
 }

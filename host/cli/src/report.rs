@@ -55,12 +55,19 @@ struct Line {
 impl Failure {
     /// A failure with its message.
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, lines: Vec::new() }.and(message)
+        Self {
+            exit,
+            lines: Vec::new(),
+        }
+        .and(message)
     }
 
     /// A failure that says nothing: standard output went away, or all has been said.
     pub(crate) fn silent(exit: Exit) -> Self {
-        Self { exit, lines: Vec::new() }
+        Self {
+            exit,
+            lines: Vec::new(),
+        }
     }
 
     /// What the command should do is not built yet.
@@ -76,7 +83,10 @@ impl Failure {
             io::ErrorKind::PermissionDenied => Exit::Denied,
             _ => Exit::Io,
         };
-        Self::new(exit, format_args!("cannot read ({}): {}", plain(error), path.display()))
+        Self::new(
+            exit,
+            format_args!("cannot read ({}): {}", plain(error), path.display()),
+        )
     }
 
     /// A file that cannot be written: 77 when it is closed to us, 73 otherwise.
@@ -86,20 +96,29 @@ impl Failure {
             io::ErrorKind::StorageFull => Exit::Io,
             _ => Exit::CannotCreate,
         };
-        Self::new(exit, format_args!("cannot write ({}): {}", plain(error), path.display()))
+        Self::new(
+            exit,
+            format_args!("cannot write ({}): {}", plain(error), path.display()),
+        )
     }
 
     /// The same with a hint, which belongs to the last error.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.lines.push(Line { kind: "hint", text: hint.to_string() });
+        self.lines.push(Line {
+            kind: "hint",
+            text: hint.to_string(),
+        });
         self
     }
 
     /// The same with one more error.
     #[must_use]
     pub(crate) fn and(mut self, message: impl fmt::Display) -> Self {
-        self.lines.push(Line { kind: "error", text: message.to_string() });
+        self.lines.push(Line {
+            kind: "error",
+            text: message.to_string(),
+        });
         self
     }
 
@@ -135,7 +154,9 @@ fn smime_hint(error: &waxseal_smime::Error) -> Option<&'static str> {
     match error {
         Error::NotTransportSafe => Some("sign it opaque: --opaque"),
         Error::Expired { .. } => Some("renew it; an expired certificate is never used"),
-        Error::ReadBack(_) | Error::Encoding(_) => Some("this is a bug of waxseal; please report it"),
+        Error::ReadBack(_) | Error::Encoding(_) => {
+            Some("this is a bug of waxseal; please report it")
+        }
         _ => None,
     }
 }
@@ -185,7 +206,15 @@ fn say(kind: &str, text: &str) {
 /// Text from mail, certificates and file names may hold control characters; a terminal must not
 /// obey them.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// The system's words without the number, in our case: `no such file or directory`.

@@ -67,7 +67,11 @@ pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
         key_transport: args.key_transport,
         header_protection: args.header_protection,
     };
-    let context = Context { provider: &RustCrypto, now, limits: &limits };
+    let context = Context {
+        provider: &RustCrypto,
+        now,
+        limits: &limits,
+    };
     let enveloped = waxseal_smime::encrypt(&message, &recipients, &options, &context)?;
     output::write(args.out.as_deref(), &enveloped.message().to_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -78,9 +82,14 @@ pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
 fn recipient_certificates(file: &Path, now: Time) -> Result<Vec<Certificate>, Failure> {
     let all = load_certificates(file)?;
     let issued_another = |each: &Certificate| {
-        all.iter().any(|other| other != each && other.issuer_der() == each.subject_der())
+        all.iter()
+            .any(|other| other != each && other.issuer_der() == each.subject_der())
     };
-    let leaves: Vec<_> = all.iter().filter(|each| !issued_another(each)).cloned().collect();
+    let leaves: Vec<_> = all
+        .iter()
+        .filter(|each| !issued_another(each))
+        .cloned()
+        .collect();
     let usable = |each: &&Certificate| {
         each.can_encrypt() && each.not_before() <= now && now <= each.not_after()
     };

@@ -64,12 +64,20 @@ pub(crate) struct SignArgs {
 pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
     let now = CommandClock::from(args.at).now();
     let provider = RustCrypto;
-    let loaded =
-        open_identity(&args.identity, args.key.as_deref(), &args.passphrase, &provider)?;
+    let loaded = open_identity(
+        &args.identity,
+        args.key.as_deref(),
+        &args.passphrase,
+        &provider,
+    )?;
     let signer = loaded.into_signer(now)?;
     let limits = Limits::default();
     let message = input::message(args.file.as_deref(), &limits)?;
-    let format = if args.opaque { SignatureFormat::Opaque } else { SignatureFormat::Detached };
+    let format = if args.opaque {
+        SignatureFormat::Opaque
+    } else {
+        SignatureFormat::Detached
+    };
     let options = SignOptions {
         format,
         digest: args.digest,
@@ -77,7 +85,11 @@ pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
         header_protection: args.header_protection,
         then: Then::Send,
     };
-    let context = Context { provider: &provider, now, limits: &limits };
+    let context = Context {
+        provider: &provider,
+        now,
+        limits: &limits,
+    };
     let signed = waxseal_smime::sign(&message, &signer, &options, &context)?;
     output::write(args.out.as_deref(), &signed.message().to_bytes())?;
     Ok(ExitCode::SUCCESS)

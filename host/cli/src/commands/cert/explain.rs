@@ -1,0 +1,181 @@
+//! `waxseal cert explain`: which certificate would be used for an address, and why not the
+//! others (rule 5 of the design, RFC 8550 §3 and §4.4).
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use waxseal_message::Address;
+use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_smime::{
+    Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, choose,
+};
+use waxseal_stores::{CertificateDirectory, load_anchors};
+
+use super::describe;
+use super::list::{open, origin};
+use crate::args::mailbox;
+use crate::clock::{self, CommandClock};
+use crate::output;
+use crate::report::{Exit, Failure};
+
+/// What `cert explain` takes.
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// The address
+    #[arg(value_name = "ADDRESS", value_parser = mailbox)]
+    address: Address,
+
+    /// A policy directory, whose certificates/ is looked into
+    #[arg(long, value_name = "DIR", required_unless_present = "dir")]
+    policy: Option<PathBuf>,
+
+    /// A directory of certificates
+    #[arg(long, value_name = "DIR", conflicts_with = "policy")]
+    dir: Option<PathBuf>,
+
+    /// Certificates must lead to one of these (a file or a directory)
+    #[arg(long, value_name = "PATH")]
+    anchors: Option<PathBuf>,
+
+    /// What the certificate is for
+    #[arg(long = "for", value_name = "USE", default_value = "encrypt")]
+    purpose: Use,
+
+    /// A certificate for the whole domain will do
+    #[arg(long)]
+    domain_certificates: bool,
+
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// The time that it is (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
+    at: Option<Time>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Use {
+    Encrypt,
+    Sign,
+}
+
+/// Prints the choice. Exits with 69 when no certificate can be used.
+pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
+    let directory = match (&args.dir, &args.policy) {
+        (Some(dir), _) => dir.clone(),
+        (None, policy) => policy.clone().unwrap_or_default().join("certificates"),
+    };
+    let store = open(&directory)?;
+    let candidates = candidates(&args, &store)?;
+    if args.json {
+        output::print_json(&as_json(&candidates, &store))?;
+    } else {
+        output::print(in_words(&candidates, &store))?;
+    }
+    Ok(match candidates.usable.is_empty() {
+        true => Exit::Unavailable.into(),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn candidates(args: &ExplainArgs, store: &CertificateDirectory) -> Result<Candidates, Failure> {
+    let found = store
+        .find(&args.address)
+        .map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    let anchors = args.anchors.as_deref().map(load_anchors).transpose()?;
+    let rules = ChoiceRules {
+        at: CommandClock::from(args.at).now(),
+        allow_domain_certificates: args.domain_certificates,
+        anchors: anchors.as_ref(),
+        provider: &RustCrypto,
+    };
+    let purpose = match args.purpose {
+        Use::Encrypt => Purpose::Encrypt,
+        Use::Sign => Purpose::Sign,
+    };
+    Ok(choose(&args.address, found, purpose, &rules))
+}
+
+fn in_words(candidates: &Candidates, store: &CertificateDirectory) -> String {
+    let mut text = String::new();
+    let mut add = |verdict: &str, certificate: &Certificate, why: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{verdict}: {}",
+            describe::printable(&certificate.subject())
+        );
+        let _ = writeln!(text, "  why      {why}");
+        let _ = writeln!(
+            text,
+            "  valid    {} to {}",
+            certificate.not_before(),
+            certificate.not_after()
+        );
+        let _ = writeln!(text, "  sha-256  {}", describe::fingerprint(certificate));
+        if let Some(file) = file_of(certificate, store) {
+            let _ = writeln!(text, "  file     {}", file.display());
+        }
+    };
+    for (index, found) in candidates.usable.iter().enumerate() {
+        let verdict = if index == 0 { "used" } else { "usable" };
+        let why = match index {
+            0 => format!("the best match ({})", origin(found.origin)),
+            _ => format!("another one is preferred ({})", origin(found.origin)),
+        };
+        add(verdict, &found.certificate, &why);
+    }
+    for rejected in &candidates.rejected {
+        add(
+            "rejected",
+            &rejected.certificate,
+            &rejected.reason.to_string(),
+        );
+    }
+    if candidates.usable.is_empty() {
+        let _ = writeln!(text, "no usable certificate for {}", candidates.address);
+    }
+    text
+}
+
+fn file_of<'a>(certificate: &Certificate, store: &'a CertificateDirectory) -> Option<&'a Path> {
+    let entry = store
+        .entries()
+        .iter()
+        .find(|entry| entry.certificate == *certificate);
+    entry.map(|entry| entry.file.as_path())
+}
+
+fn as_json(candidates: &Candidates, store: &CertificateDirectory) -> Value {
+    let file = |certificate: &Certificate| {
+        file_of(certificate, store).map(|path| path.display().to_string())
+    };
+    let usable: Vec<Value> = candidates
+        .usable
+        .iter()
+        .map(|found| {
+            json!({
+                "file": file(&found.certificate),
+                "origin": origin(found.origin),
+                "certificate": describe::as_json(&found.certificate),
+            })
+        })
+        .collect();
+    let rejected: Vec<Value> = candidates
+        .rejected
+        .iter()
+        .map(|rejected| {
+            json!({
+                "file": file(&rejected.certificate),
+                "code": rejected.reason.code(),
+                "reason": rejected.reason.to_string(),
+                "certificate": describe::as_json(&rejected.certificate),
+            })
+        })
+        .collect();
+    json!({ "address": candidates.address.to_string(), "usable": usable, "rejected": rejected })
+}
