@@ -137,7 +137,8 @@ impl Policy {
         Ran::new(&output, &out)
     }
 
-    fn write(&self) {
+    /// Writes the configuration and copies the stock filters, so that the directory is whole.
+    pub fn write(&self) {
         let filters = self.directory().join("filters");
         if !filters.exists() {
             std::fs::create_dir_all(&filters).unwrap();
