@@ -142,14 +142,21 @@ impl Policy {
         let filters = self.directory().join("filters");
         if !filters.exists() {
             std::fs::create_dir_all(&filters).unwrap();
-            for entry in std::fs::read_dir(repository().join("filters/dist")).unwrap() {
-                let file = entry.unwrap().path();
-                if file.extension().is_some_and(|e| e == "wasm") {
-                    std::fs::copy(&file, filters.join(file.file_name().unwrap())).unwrap();
-                }
+            for from in ["filters/dist", "tests/fixtures"] {
+                copy_components(&repository().join(from), &filters);
             }
         }
         std::fs::write(self.directory().join("waxseal.toml"), &self.configuration).unwrap();
+    }
+}
+
+fn copy_components(from: &Path, to: &Path) {
+    let entries = std::fs::read_dir(from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+    for entry in entries {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|e| e == "wasm") {
+            std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+        }
     }
 }
 
