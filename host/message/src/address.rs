@@ -132,12 +132,14 @@ pub fn parse_mailboxes(raw: &[u8]) -> Vec<Mailbox> {
 }
 
 /// The mailboxes in an unfolded value.
-pub(crate) fn parse_text(text: &str) -> Vec<Mailbox> {
-    let mut list = List::default();
-    for token in tokens(text) {
-        list.take(token);
-    }
-    list.finish()
+fn parse_text(text: &str) -> Vec<Mailbox> {
+    List::read(text).mailboxes
+}
+
+/// The mailboxes in an unfolded value, if it holds nothing else: no group, no broken address.
+pub(crate) fn parse_exactly(text: &str) -> Option<Vec<Mailbox>> {
+    let list = List::read(text);
+    (!list.lossy && !list.mailboxes.is_empty()).then_some(list.mailboxes)
 }
 
 /// RFC 5322 §3.2.
@@ -237,9 +239,20 @@ struct List {
     /// What stands inside them, and whether they are still open.
     angle: Option<Vec<Token>>,
     open: bool,
+    /// Whether something was left out.
+    lossy: bool,
 }
 
 impl List {
+    fn read(text: &str) -> Self {
+        let mut list = Self::default();
+        for token in tokens(text) {
+            list.take(token);
+        }
+        list.end_mailbox();
+        list
+    }
+
     fn take(&mut self, token: Token) {
         match (&token, self.open) {
             (Token::Special('>'), true) => self.open = false,
@@ -254,14 +267,19 @@ impl List {
             (_, true) => self.angle.get_or_insert_default().push(token),
             (Token::Special(',' | ';'), _) => self.end_mailbox(),
             // RFC 5322 §3.4: a group's name stands before a colon.
-            (Token::Special(':'), _) if self.angle.is_none() => self.phrase.clear(),
+            (Token::Special(':'), _) if self.angle.is_none() => {
+                self.phrase.clear();
+                self.lossy = true;
+            }
             _ => self.phrase.push(token),
         }
     }
 
     fn end_mailbox(&mut self) {
+        self.lossy |= self.open;
         self.open = false;
         let phrase = std::mem::take(&mut self.phrase);
+        let is_empty = self.angle.is_none() && phrase.iter().all(|token| *token == Token::Blank);
         let mailbox = match self.angle.take() {
             Some(angle) => addr_spec(without_route(&angle)).map(|address| Mailbox {
                 display: display(&phrase),
@@ -272,12 +290,8 @@ impl List {
                 address,
             }),
         };
+        self.lossy |= mailbox.is_none() && !is_empty;
         self.mailboxes.extend(mailbox);
-    }
-
-    fn finish(mut self) -> Vec<Mailbox> {
-        self.end_mailbox();
-        self.mailboxes
     }
 }
 

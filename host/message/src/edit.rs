@@ -134,8 +134,7 @@ fn encode(name: &str, value: &str) -> String {
     }
     if address::is_address_field(name) {
         // RFC 2047 §5 (3): an encoded word may stand for a phrase, never in an address.
-        let mailboxes = address::parse_text(value);
-        if !mailboxes.is_empty() {
+        if let Some(mailboxes) = address::parse_exactly(value) {
             return mailboxes
                 .iter()
                 .map(ToString::to_string)

@@ -28,8 +28,8 @@ impl TransferEncoding {
     /// Reads the value of a Content-Transfer-Encoding field.
     pub(crate) fn parse(raw: &[u8]) -> Self {
         match Structured::parse(raw).value.as_str() {
-            "" | "7bit" | "7-bit" => Self::SevenBit,
-            "8bit" | "8-bit" => Self::EightBit,
+            "" | "7bit" | "7-bit" | "7 bit" | "7bits" => Self::SevenBit,
+            "8bit" | "8-bit" | "8 bit" | "8bits" => Self::EightBit,
             "binary" => Self::Binary,
             "quoted-printable" => Self::QuotedPrintable,
             "base64" => Self::Base64,

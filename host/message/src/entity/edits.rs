@@ -1,9 +1,6 @@
-//! Replacements in octets, collected in order and made at once. Without any, the octets
-//! stay the same allocation.
+//! Replacements in octets, collected in order and made at once.
 
 use std::ops::Range;
-
-use bytes::Bytes;
 
 /// Replacements that do not overlap, in ascending order.
 #[derive(Debug, Default)]
@@ -39,13 +36,14 @@ impl Edits {
         self.list.is_empty()
     }
 
-    /// The octets with the replacements made.
-    pub(crate) fn apply(&self, octets: &Bytes) -> Bytes {
-        if self.is_empty() {
-            return octets.clone();
-        }
-        let added: usize = self.list.iter().map(|(_, by)| by.len()).sum();
-        let mut out = Vec::with_capacity(octets.len() + added);
+    /// Appends the octets, with the replacements made, to `out`.
+    pub(crate) fn write(&self, octets: &[u8], out: &mut Vec<u8>) {
+        let added: usize = self
+            .list
+            .iter()
+            .map(|(range, by)| by.len().saturating_sub(range.len()))
+            .sum();
+        out.reserve(octets.len() + added);
         let mut done = 0;
         for (range, by) in &self.list {
             out.extend_from_slice(&octets[done..range.start]);
@@ -53,7 +51,6 @@ impl Edits {
             done = range.end;
         }
         out.extend_from_slice(&octets[done..]);
-        out.into()
     }
 }
 
@@ -63,14 +60,15 @@ mod tests {
 
     #[test]
     fn applies_in_order() {
-        let octets = Bytes::from_static(b"abcdef");
+        let octets = b"abcdef";
         let mut edits = Edits::default();
-        assert_eq!(edits.apply(&octets).as_ptr(), octets.as_ptr());
-        edits.set(&octets, 0..1, b"a".to_vec());
+        edits.set(octets, 0..1, b"a".to_vec());
         assert!(edits.is_empty());
         edits.replace(1..2, *b"BB");
         edits.replace(3..3, *b"-");
         edits.replace(4..6, *b"");
-        assert_eq!(edits.apply(&octets), &b"aBBc-d"[..]);
+        let mut out = Vec::new();
+        edits.write(octets, &mut out);
+        assert_eq!(out, b"aBBc-d");
     }
 }

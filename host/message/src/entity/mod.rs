@@ -74,11 +74,10 @@ pub fn prepare(message: &Message) -> Prepared {
 
     let mut edits = Edits::default();
     let root = root(message, &mut edits);
-    let body = edits.apply(message.body());
-    let mut entity = Vec::with_capacity(root.fields.len() + 2 + body.len());
-    entity.extend_from_slice(&root.fields);
+    let mut entity = root.fields;
+    entity.reserve(2 + message.body().len());
     entity.extend_from_slice(b"\r\n");
-    entity.extend_from_slice(&body);
+    edits.write(message.body(), &mut entity);
     let has_empty_line = message.head_spans().empty_line > 0;
     let changed = is_converted || root.changed || !edits.is_empty() || !has_empty_line;
     let transport_safe = Faults::of(&entity).is_seven_bit();
@@ -96,40 +95,31 @@ fn with_crlf(message: &Message) -> Option<Message> {
     if message.line_ends() != LineEnds::Lf {
         return None;
     }
-    let head = to_crlf(message.head());
-    let mut edits = Edits::default();
+    let body = message.body();
+    let mut out = Vec::with_capacity(message.size() + message.size() / 32);
+    push_crlf(message.head(), &mut out);
     let mut done = 0;
     for node in message.nodes().iter().filter(|node| is_data(message, node)) {
-        edits.set(
-            message.body(),
-            done..node.body.start,
-            to_crlf(&message.body()[done..node.body.start]),
-        );
+        push_crlf(&body[done..node.body.start], &mut out);
+        out.extend_from_slice(&body[node.body.clone()]);
         done = node.body.end;
     }
-    let end = message.body().len();
-    edits.set(
-        message.body(),
-        done..end,
-        to_crlf(&message.body()[done..end]),
-    );
-    let octets = [&head[..], &edits.apply(message.body())].concat();
+    push_crlf(&body[done..], &mut out);
     // Its octets were within limits, and its parts still are.
-    Message::parse(octets, &Limits::UNLIMITED).ok()
+    Message::parse(out, &Limits::UNLIMITED).ok()
 }
 
-fn to_crlf(octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
+/// Appends `octets`, which hold no CR LF, with CR LF for LF.
+fn push_crlf(octets: &[u8], out: &mut Vec<u8>) {
     for line in octets.split_inclusive(|octet| *octet == b'\n') {
         match line.strip_suffix(b"\n") {
-            Some(text) if !text.ends_with(b"\r") => {
+            Some(text) => {
                 out.extend_from_slice(text);
                 out.extend_from_slice(b"\r\n");
             }
-            _ => out.extend_from_slice(line),
+            None => out.extend_from_slice(line),
         }
     }
-    out
 }
 
 /// A leaf that is not text and not encoded, and not made of lines.
@@ -179,13 +169,9 @@ fn root(message: &Message, edits: &mut Edits) -> Root {
     if !content.iter().any(|field| field.is_named("Content-Type")) {
         // Without a Content-Type an entity is text/plain (RFC 2045 §5.2); inside another
         // message's envelope it says so.
-        fields.extend_from_slice(
-            format!(
-                "Content-Type: text/plain; charset={}\r\n",
-                charset_of(&part)
-            )
-            .as_bytes(),
-        );
+        fields.extend_from_slice(b"Content-Type: text/plain");
+        fields.extend_from_slice(charset_of(&part).as_bytes());
+        fields.extend_from_slice(b"\r\n");
     }
     match encoding {
         Some(name) => {
@@ -215,14 +201,16 @@ fn field_spans(fields: &[Field<'_>], octets: &[u8]) -> Vec<FieldSpan> {
     spans
 }
 
-/// The charset of text that names none.
+/// The charset parameter for text that names none.
 fn charset_of(part: &Part<'_>) -> &'static str {
     let content = part.decoded();
     match std::str::from_utf8(&content) {
-        _ if content.is_ascii() => "us-ascii",
-        Ok(_) => "utf-8",
+        // Escape sequences switch charsets: the reader must go on guessing which (RFC 1468).
+        _ if content.contains(&0x1b) => "",
+        _ if content.is_ascii() => "; charset=us-ascii",
+        Ok(_) => "; charset=utf-8",
         // RFC 1428 §3: there is something, and nobody said what.
-        Err(_) => "unknown-8bit",
+        Err(_) => "; charset=unknown-8bit",
     }
 }
 

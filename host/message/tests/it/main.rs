@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bombs;
 mod corpus;
 mod properties;
 mod support;

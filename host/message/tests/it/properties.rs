@@ -18,6 +18,33 @@ impl std::fmt::Debug for Octets {
     }
 }
 
+const CHARSETS: [&str; 24] = [
+    "utf-7",
+    "utf-8",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "us-ascii",
+    "iso-8859-1",
+    "iso-8859-8-i",
+    "windows-1252",
+    "koi8-r",
+    "ibm850",
+    "macintosh",
+    "big5",
+    "euc-jp",
+    "euc-kr",
+    "shift_jis",
+    "iso-2022-jp",
+    "iso-2022-kr",
+    "gb2312",
+    "gbk",
+    "gb18030",
+    "hz-gb-2312",
+    "tis-620",
+    "x-user-defined",
+];
+
 /// Pieces that make broken MIME likely.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: [&[u8]; 44] = [
@@ -102,7 +129,8 @@ fn check(octets: &[u8]) -> Result<(), TestCaseError> {
             part.text(),
             part.filename(),
             part.is_attachment(),
-            part.fields().map(|field| field.value()).count(),
+            part.fields()
+                .fold(0, |length, field| length + field.value().len()),
         );
         pending.extend(part.children());
     }
@@ -169,6 +197,16 @@ proptest! {
     #[test]
     fn any_multipart(octets in multipart()) {
         check(&octets.0)?;
+    }
+
+    #[test]
+    fn every_charset_decodes_anything(
+        charset in proptest::sample::select(&CHARSETS[..]),
+        octets in prop_oneof![vec(any::<u8>(), 0..60), vec(proptest::sample::select(&b"+-&/A9\x1b$B(J~{}\x0e\x0f\xd8\xdc\x00\xff\xfe"[..]), 0..60)],
+    ) {
+        let head = format!("Content-Type: text/plain; charset={charset}\r\n\r\n");
+        let message = Message::parse([head.as_bytes(), &octets].concat(), &Limits::default()).unwrap();
+        prop_assert!(message.root().text().is_some());
     }
 
     #[test]
