@@ -8,7 +8,8 @@ OpenSSL, and compares what was inside with what went in.
 
 Each mail ends as one of
     same                 OpenSSL recovered the same MIME content
-    already protected    passed on octet for octet, since it was S/MIME already
+    already protected    it was S/MIME already: passed on octet for octet, or only put into the
+                         layer that it lacked
     named error: CODE    refused or deferred, with its code
 or as one of these, each of which fails the run:
     different            the content or a header field outside changed
@@ -84,23 +85,25 @@ class Run:
             return "panic or silence", produced.broken
         if produced.error:
             return f"named error: {produced.error}", ""
-        if not produced.protections:
-            return self.unprotected(original, produced)
+        expected, made = producers.POLICIES[policy][0], produced.protections
+        if len(made) == len(expected):
+            return self.opened(original, produced, expected, "same")
+        # A layer less: right only where the mail had that layer already.
+        if not is_smime(original):
+            return "different", f"made {made} instead of {expected}: {produced.notes}"
+        return self.opened(original, produced, made, "already protected")
+
+    def opened(self, original, produced, expected, good):
+        """Opens the layers that were made; what is inside must be what came."""
         try:
-            inside = layers.open_all(produced.mail, self.reader,
-                                     producers.POLICIES[policy][0])
+            inside = layers.open_all(produced.mail, self.reader, expected)
         except layers.Unread as error:
             return "openssl failed", str(error)
         found = compare.content_differences(original, inside)
         found += compare.outside_differences(original, produced.mail)
-        return ("different", "; ".join(found)) if found else ("same", "")
-
-    def unprotected(self, original, produced):
-        if not is_smime(original):
-            return "panic or silence", f"left in clear: {produced.notes}"
-        if compare.content_differences(original, produced.mail):
-            return "different", "an S/MIME message was passed on changed"
-        return "already protected", ""
+        if good == "already protected" and not expected and not same_body(original, produced.mail):
+            found.append("the octets of S/MIME content changed")
+        return ("different", "; ".join(found)) if found else (good, "")
 
     def second_outcome(self, original, produced, policy, reader):
         try:
@@ -150,6 +153,12 @@ class Run:
                                                    ("read", "cannot", "failed", "different"))))
             lines += ["", *aligned(rows)]
         return "\n".join(lines)
+
+
+def same_body(original, result):
+    """What was passed on is the same, octet for octet but for CRLF."""
+    bodies = [producers.canonical(mail).split(b"\r\n\r\n", 1)[1:] for mail in (original, result)]
+    return bodies[0] == bodies[1]
 
 
 def is_smime(original):

@@ -170,8 +170,19 @@ class Judgement(unittest.TestCase):
 
     def test_clear_mail_without_protection_is_a_failure(self):
         run = harness.Run(None, None)
-        left = run.outcome(MAIL, producers.Produced(mail=MAIL, protections=[]), "encrypt")
-        self.assertEqual(left[0], "panic or silence")
+        for policy in producers.POLICIES:
+            left = run.outcome(MAIL, producers.Produced(mail=MAIL, protections=[]), policy)
+            self.assertEqual(left[0], "different", policy)
+
+    def test_smime_that_is_passed_on(self):
+        run = harness.Run(None, None)
+        smime = (b"From: a@example.org\nContent-Type: application/pkcs7-mime;"
+                 b" smime-type=enveloped-data\nContent-Transfer-Encoding: base64\n\nAAEC\n")
+        same = run.outcome(smime, producers.Produced(mail=smime), "encrypt")
+        self.assertEqual(same[0], "already protected")
+        changed = smime.replace(b"AAEC\n", b"AAEC\n\n")
+        self.assertEqual(run.outcome(smime, producers.Produced(mail=changed), "encrypt")[0],
+                         "different")
 
 
 class Table(unittest.TestCase):
