@@ -8,8 +8,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod args;
+mod build;
 mod clock;
 mod commands;
+mod fixture;
+mod component;
 mod input;
 mod logs;
 mod output;

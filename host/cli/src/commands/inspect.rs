@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::report::Failure;
+use crate::report::{Exit, Failure};
+use crate::{component, input, output};
+
+/// Octets of the largest component that is looked at; a Python interpreter has 18 million.
+const LARGEST: usize = 256 << 20;
 
 /// What `inspect` takes.
 #[derive(Args)]
@@ -20,6 +24,14 @@ pub(crate) struct InspectArgs {
 }
 
 /// Describes the component.
-pub(crate) fn run(_args: InspectArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::not_built("inspect"))
+pub(crate) fn run(args: InspectArgs) -> Result<ExitCode, Failure> {
+    let octets = input::octets(Some(&args.file), LARGEST)?;
+    let description = waxseal_policy::describe(&octets)
+        .map_err(|error| Failure::new(Exit::Data, format_args!("{error}: {}", args.file.display())))?;
+    if args.json {
+        output::print_json(&description)?;
+    } else {
+        output::print(component::in_words(&description))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,13 +4,14 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use waxseal_message::Address;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
-    Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, choose,
+    Anchors, Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, choose,
 };
 use waxseal_stores::{CertificateDirectory, load_anchors};
 
@@ -18,6 +19,7 @@ use super::describe;
 use super::list::{open, origin};
 use crate::args::mailbox;
 use crate::clock::{self, CommandClock};
+use crate::commands::check;
 use crate::output;
 use crate::report::{Exit, Failure};
 
@@ -65,16 +67,16 @@ enum Use {
 
 /// Prints the choice. Exits with 69 when no certificate can be used.
 pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
-    let directory = match (&args.dir, &args.policy) {
-        (Some(dir), _) => dir.clone(),
-        (None, policy) => policy.clone().unwrap_or_default().join("certificates"),
+    let at = CommandClock::from(args.at).now();
+    let search = match (&args.policy, &args.dir) {
+        (Some(policy), _) => Search::of_policy(policy, at)?,
+        (None, directory) => Search::of_directory(directory.as_deref().unwrap_or(Path::new(".")))?,
     };
-    let store = open(&directory)?;
-    let candidates = candidates(&args, &store)?;
+    let candidates = search.judge(&args, at)?;
     if args.json {
-        output::print_json(&as_json(&candidates, &store))?;
+        output::print_json(&as_json(&candidates, &search.files))?;
     } else {
-        output::print(in_words(&candidates, &store))?;
+        output::print(in_words(&candidates, &search.files))?;
     }
     Ok(match candidates.usable.is_empty() {
         true => Exit::Unavailable.into(),
@@ -82,22 +84,63 @@ pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn candidates(args: &ExplainArgs, store: &CertificateDirectory) -> Result<Candidates, Failure> {
-    let found = store
-        .find(&args.address)
-        .map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    let anchors = args.anchors.as_deref().map(load_anchors).transpose()?;
-    let rules = ChoiceRules {
-        at: CommandClock::from(args.at).now(),
-        allow_domain_certificates: args.domain_certificates,
-        anchors: anchors.as_ref(),
-        provider: &RustCrypto,
-    };
-    let purpose = match args.purpose {
-        Use::Encrypt => Purpose::Encrypt,
-        Use::Sign => Purpose::Sign,
-    };
-    Ok(choose(&args.address, found, purpose, &rules))
+/// Where certificates are looked for, and whom they must lead to.
+struct Search {
+    sources: Vec<Arc<dyn CertificateSource>>,
+    anchors: Option<Anchors>,
+    domain_certificates: bool,
+    /// Says in which file a certificate lies.
+    files: Arc<CertificateDirectory>,
+}
+
+impl Search {
+    fn of_directory(directory: &Path) -> Result<Self, Failure> {
+        let files = Arc::new(open(directory)?);
+        Ok(Self {
+            sources: vec![files.clone()],
+            anchors: None,
+            domain_certificates: false,
+            files,
+        })
+    }
+
+    /// As the policy would: its sources, its anchors, and certificates of whole domains when
+    /// one of its profiles allows them.
+    fn of_policy(policy: &Path, at: Time) -> Result<Self, Failure> {
+        let loaded = check::load_quietly(policy, at).map_err(|failure| {
+            failure.hint("the choice alone can be seen with --dir and a directory of certificates")
+        })?;
+        let files = open(&policy.join("certificates")).unwrap_or_default();
+        let mut profiles = loaded.generation.profiles();
+        Ok(Self {
+            domain_certificates: profiles.any(|profile| profile.domain_certificates),
+            sources: loaded.certificates,
+            anchors: loaded.anchors,
+            files: Arc::new(files),
+        })
+    }
+
+    fn judge(&self, args: &ExplainArgs, at: Time) -> Result<Candidates, Failure> {
+        let mut found = Vec::new();
+        for source in &self.sources {
+            found.extend(source.find(&args.address).map_err(|error| {
+                let exit = if error.passing { Exit::TempFail } else { Exit::Unavailable };
+                Failure::new(exit, error)
+            })?);
+        }
+        let given = args.anchors.as_deref().map(load_anchors).transpose()?;
+        let rules = ChoiceRules {
+            at,
+            allow_domain_certificates: args.domain_certificates || self.domain_certificates,
+            anchors: given.as_ref().or(self.anchors.as_ref()),
+            provider: &RustCrypto,
+        };
+        let purpose = match args.purpose {
+            Use::Encrypt => Purpose::Encrypt,
+            Use::Sign => Purpose::Sign,
+        };
+        Ok(choose(&args.address, found, purpose, &rules))
+    }
 }
 
 fn in_words(candidates: &Candidates, store: &CertificateDirectory) -> String {
