@@ -5,8 +5,8 @@ parts must be equal.
 
     compare.py ORIGINAL RESULT      prints the differences; exit 1 if there are any
 
-Equal means: the same leaves in the same order, each with the same content type, file name and
-decoded content. Line ends of text and of parts without base64 do not count (canonical form
+Equal means: the same tree of the same types, with the same leaves in the same order, each with
+the same content type, file name, Content-ID and decoded content. Line ends of text and of parts without base64 do not count (canonical form
 changes them, RFC 8551 section 3.1.1); the charset of text does not count where the characters
 are the same. Octets that came in base64 must come back exactly. The header fields of a message
 inside a message are compared too. What surrounds the parts (preamble, epilogue, boundaries,
@@ -29,8 +29,10 @@ def parse(octets):
 
 
 def leaves(message, path="1"):
-    """Each leaf as (path, what, value): a nested message's header is a leaf of its own."""
+    """Each leaf as (path, what, value); a container's type and a nested message's header are
+    leaves of their own."""
     if message.is_multipart():
+        yield path, "container", unfold(message.get_content_type())
         for number, part in enumerate(message.get_payload(), 1):
             below = f"{path}.{number}"
             if message.get_content_maintype() == "message":
@@ -53,6 +55,7 @@ class Leaf:
     def __init__(self, part):
         self.type = unfold(part.get_content_type())
         self.filename = filename(part)
+        self.id = unfold(part.get("content-id", ""))
         self.encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
         self.charset = str(part.get_param("charset", "") or "").lower()
         try:
@@ -75,6 +78,8 @@ class Leaf:
             return f"content type {self.type} became {other.type}"
         if self.filename != other.filename:
             return f"file name {self.filename!r} became {other.filename!r}"
+        if self.id != other.id:
+            return f"Content-ID {self.id!r} became {other.id!r}"
         if self.encoding == "base64" and self.octets != other.octets:
             return f"octets of base64: {first_difference(self.octets, other.octets)}"
         if self.lines() == other.lines():
@@ -84,6 +89,10 @@ class Leaf:
         return f"content: {first_difference(self.lines(), other.lines())}"
 
 
+def container_differs(a, b):
+    return None if a == b else f"{a} became {b}"
+
+
 def filename(part):
     """The name in any of its spellings, as characters."""
     try:
@@ -91,6 +100,16 @@ def filename(part):
     except (ValueError, LookupError, TypeError) as error:
         return f"unreadable: {type(error).__name__}"
     return None if name is None else unfold(name)
+
+
+def header_differs(a, b):
+    if a == b:
+        return None
+    odd = [f"{n}: {v}" for n, v in a + b if ((n, v) in a) != ((n, v) in b)]
+    return "header of the message inside: " + ("; ".join(odd[:3])[:160] or "order changed")
+
+
+DIFFERS = {"leaf": Leaf.differs, "container": container_differs, "header": header_differs}
 
 
 def first_difference(a, b):
@@ -107,19 +126,12 @@ def content_differences(original, result):
         if (path, kind) != (path_after, kind_after):
             found.append(f"part {path} ({kind}) became part {path_after} ({kind_after})")
             break
-        why = a.differs(b) if kind == "leaf" else header_differs(a, b)
+        why = DIFFERS[kind](a, b)
         if why:
             found.append(f"part {path}: {why}")
     if len(before) != len(after):
         found.append(f"{len(before)} parts became {len(after)}")
     return found
-
-
-def header_differs(a, b):
-    if a == b:
-        return None
-    odd = [f"{n}: {v}" for n, v in a + b if ((n, v) in a) != ((n, v) in b)]
-    return "header of the message inside: " + ("; ".join(odd[:3])[:160] or "order changed")
 
 
 def outside_differences(original, result):

@@ -83,10 +83,11 @@ class Comparator(unittest.TestCase):
 
     def test_a_content_type_counts(self):
         self.check(b"octet-stream", b"pdf", "content type")
+        self.check(b"multipart/mixed", b"multipart/digest", "multipart/mixed became")
 
     def test_a_lost_part_counts(self):
         self.check(b"--x\nContent-Type: message/rfc822\n\nSubject: the one inside\n\n"
-                   b"a nested text\n", b"", "4 parts became 2")
+                   b"a nested text\n", b"", "6 parts became 3")
 
     def test_the_header_of_a_message_inside_counts(self):
         self.check(b"the one inside", b"another one", "header of the message inside")

@@ -47,15 +47,21 @@ impl Authority {
 
     /// Issues a certificate for signing and encryption, with a new RSA key.
     pub fn issue(&self, serial: u32, address: &str) -> Identity {
+        self.issue_with(serial, address, "rsa:2048", "keyEncipherment")
+    }
+
+    /// Issues a certificate with a key of another kind: `key` as `openssl req -newkey` takes it,
+    /// `usage` is how it receives (`keyEncipherment`, `keyAgreement`).
+    pub fn issue_with(&self, serial: u32, address: &str, key: &str, usage: &str) -> Identity {
         let at = self.directory.display();
         let extensions = format!(
             "basicConstraints=critical,CA:FALSE\n\
-             keyUsage=critical,digitalSignature,keyEncipherment\n\
+             keyUsage=critical,digitalSignature,{usage}\n\
              extendedKeyUsage=emailProtection\nsubjectAltName=email:{address}\n"
         );
         std::fs::write(self.directory.join(format!("{serial}.ext")), extensions).unwrap();
         run(&format!(
-            "req -new -newkey rsa:2048 -nodes -subj /CN=Test-{serial} \
+            "req -new -newkey {key} -nodes -subj /CN=Test-{serial} \
              -keyout {at}/{serial}.key -out {at}/{serial}.csr"
         ));
         run(&format!(
@@ -68,6 +74,23 @@ impl Authority {
             key: self.directory.join(format!("{serial}.key")),
             serial,
         }
+    }
+}
+
+impl Identity {
+    /// Packs certificate and key as PKCS#12.
+    pub fn p12(&self, passphrase: &str) -> PathBuf {
+        let file = self.certificate.with_extension("p12");
+        let Identity {
+            certificate, key, ..
+        } = self;
+        run(&format!(
+            "pkcs12 -export -in {} -inkey {} -out {} -passout pass:{passphrase}",
+            certificate.display(),
+            key.display(),
+            file.display()
+        ));
+        file
     }
 }
 
@@ -97,13 +120,18 @@ pub fn decrypt(mail: &Path, identity: &Identity) -> Option<Vec<u8>> {
 
 /// The serial numbers that the RecipientInfos of an encrypted mail name.
 pub fn recipients(mail: &Path) -> BTreeSet<u32> {
-    let printed = run(&format!("cms -cmsout -print -noout -in {}", mail.display()));
-    let text = String::from_utf8_lossy(&printed).into_owned();
+    let text = print(mail);
     // Only issuerAndSerialNumber carries a serial number; an envelope holds no certificates.
     let serials = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("serialNumber: "));
     serials.map(|serial| serial.parse().unwrap()).collect()
+}
+
+/// What a signed or encrypted mail is made of, as OpenSSL prints it.
+pub fn print(mail: &Path) -> String {
+    let printed = run(&format!("cms -cmsout -print -noout -in {}", mail.display()));
+    String::from_utf8_lossy(&printed).into_owned()
 }
 
 fn run(arguments: &str) -> Vec<u8> {
