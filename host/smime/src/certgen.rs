@@ -16,9 +16,7 @@ use crate::scheme::{certificate_identifier, scheme_for};
 use crate::time::Time;
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc4519, rfc5280, rfc5912};
-use der::Encode;
 use waxseal_message::Address;
-use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
 
@@ -131,17 +129,9 @@ pub fn request(template: &Template, key: &dyn PrivateKey) -> Result<Vec<u8>, Err
 
 impl<'a> Issuer<'a> {
     fn of(certificate: &Certificate, key: &'a dyn PrivateKey) -> Self {
-        let identifier = certificate
-            .x509()
-            .tbs_certificate()
-            .get_extension::<SubjectKeyIdentifier>();
-        let identifier = identifier
-            .ok()
-            .flatten()
-            .map(|(_, id)| id.0.as_bytes().to_vec());
         Self {
             name: certificate.subject_der().to_vec(),
-            key_identifier: identifier,
+            key_identifier: certificate.key_identifier(),
             key,
         }
     }
@@ -171,7 +161,10 @@ fn build(
     provider: &dyn Provider,
 ) -> Result<Certificate, Error> {
     let scheme = issuing_scheme(issuer.key)?;
-    let validity = sequence(&[&time(template.not_before)?, &time(template.not_after)?]);
+    let validity = sequence(&[
+        &template.not_before.to_der()?,
+        &template.not_after.to_der()?,
+    ]);
     let tbs = sequence(&[
         &context(0, &[&integer(2)]),
         &serial_number(provider)?,
@@ -223,16 +216,6 @@ fn serial_number(provider: &dyn Provider) -> Result<Vec<u8>, Error> {
     provider.random(&mut serial)?;
     serial[0] = serial[0] & 0x3f | 0x40;
     Ok(tlv(tag::INTEGER, &[&serial]))
-}
-
-/// RFC 5280 §4.1.2.5: UTCTime to 2049, GeneralizedTime after.
-fn time(time: Time) -> Result<Vec<u8>, Error> {
-    let date_time = time.date_time();
-    let octets = match der::asn1::UtcTime::from_date_time(date_time) {
-        Ok(utc) => utc.to_der()?,
-        Err(_) => der::asn1::GeneralizedTime::from_date_time(date_time).to_der()?,
-    };
-    Ok(octets)
 }
 
 fn subject(template: &Template) -> Vec<u8> {

@@ -17,7 +17,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use waxseal_message::Address;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+};
 
 /// id-on-SmtpUTF8Mailbox (RFC 8398 §3).
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
@@ -197,6 +199,18 @@ impl Certificate {
     /// DER of the serial number's INTEGER, as it stands.
     pub fn serial_der(&self) -> &[u8] {
         self.slice(&self.0.spans.serial)
+    }
+
+    /// The subjectKeyIdentifier (RFC 5280 §4.2.1.2).
+    pub fn key_identifier(&self) -> Option<Vec<u8>> {
+        let identifier = self
+            .x509()
+            .tbs_certificate()
+            .get_extension::<SubjectKeyIdentifier>();
+        identifier
+            .ok()
+            .flatten()
+            .map(|(_, identifier)| identifier.0.as_bytes().to_vec())
     }
 
     /// What the issuer signed.

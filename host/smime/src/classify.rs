@@ -1,22 +1,24 @@
-//! Tells whether a message is S/MIME already (rule 6), by parsing it.
+//! Tells whether a message is S/MIME already (rule 6), by parsing it. A Content-Type or a file
+//! name says where to look, never what is there.
 
 use crate::algorithm::SignatureFormat;
-use waxseal_message::Message;
+use crate::cms_object::{Cms, read_cms};
+use waxseal_message::{Message, Part};
 
 /// What protects a message as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protected {
-    /// Nothing.
+    /// Nothing, and it does not say so.
     No,
-    /// It is signed.
+    /// It is signed. That the signature verifies is not looked at.
     Signed(SignatureFormat),
-    /// It is encrypted.
+    /// It is encrypted: a complete structure with recipients and content.
     Encrypted {
-        /// Rule 11: the content cipher is AES and every recipient's key is protected by an
-        /// algorithm of ours.
+        /// Rule 11: the content cipher is AES, and every recipient's key is protected by RSA of
+        /// 2048 bits or more, or by ECDH, with SHA-2 where a digest is named.
         within_floor: bool,
     },
-    /// SignedData without signer and content: certificates.
+    /// SignedData without signer and content: certificates (RFC 8551 §3.8).
     CertificatesOnly,
     /// CompressedData (RFC 3274).
     Compressed,
@@ -24,8 +26,89 @@ pub enum Protected {
     Claimed,
 }
 
-/// What protects the root entity of a message. Never by Content-Type or file name alone.
-pub fn classify(_message: &Message) -> Protected {
-    // Until the parser is in: nothing is taken for protected that was not parsed.
-    Protected::Claimed
+/// What protects the root entity of a message.
+pub fn classify(message: &Message) -> Protected {
+    let root = message.root();
+    match claim(&root) {
+        Claim::None => Protected::No,
+        Claim::Detached => detached(&root),
+        Claim::Opaque => opaque(&root).unwrap_or(Protected::Claimed),
+        Claim::PerhapsOpaque => opaque(&root).unwrap_or(Protected::No),
+    }
+}
+
+/// What a part says that it is (RFC 8551 §3.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    None,
+    Detached,
+    Opaque,
+    /// A plain file whose name or type S/MIME programs take for S/MIME, if it parses.
+    PerhapsOpaque,
+}
+
+pub(crate) fn claim(part: &Part<'_>) -> Claim {
+    match part.media_type().as_str() {
+        "multipart/signed" => match part.parameter("protocol") {
+            Some(protocol) if !is_pkcs7_signature(&protocol) => Claim::None,
+            _ => Claim::Detached,
+        },
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Claim::Opaque,
+        "application/octet-stream" => match part.filename() {
+            Some(name) if is_smime_name(&name) => Claim::Opaque,
+            _ => Claim::PerhapsOpaque,
+        },
+        _ => Claim::None,
+    }
+}
+
+/// RFC 8551 §3.2.1; case does not matter.
+fn is_smime_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".p7m", ".p7s", ".p7c", ".p7z"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
+}
+
+pub(crate) fn is_pkcs7_signature(media_type: &str) -> bool {
+    let name = media_type.trim();
+    [
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+    ]
+    .iter()
+    .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// RFC 8551 §3.5.3: two parts, the second a SignedData with a signer and without content.
+fn detached(root: &Part<'_>) -> Protected {
+    let signature = root.child(1).filter(|_| root.child_count() == 2);
+    let Some(signature) = signature.filter(|part| is_pkcs7_signature(&part.media_type())) else {
+        return Protected::Claimed;
+    };
+    let octets = signature.decoded();
+    match read_cms(&octets) {
+        Ok(Cms::Signed(signed)) if !signed.signers.is_empty() && signed.content.is_none() => {
+            Protected::Signed(SignatureFormat::Detached)
+        }
+        _ => Protected::Claimed,
+    }
+}
+
+fn opaque(root: &Part<'_>) -> Option<Protected> {
+    let octets = root.decoded();
+    match read_cms(&octets).ok()? {
+        Cms::Signed(signed) => match (signed.signers.is_empty(), &signed.content) {
+            (false, Some(_)) => Some(Protected::Signed(SignatureFormat::Opaque)),
+            (true, None) => Some(Protected::CertificatesOnly),
+            _ => None,
+        },
+        Cms::Enveloped(envelope) | Cms::AuthEnveloped(envelope) => {
+            let within_floor = envelope.is_within_floor();
+            envelope
+                .is_plausible()
+                .then_some(Protected::Encrypted { within_floor })
+        }
+        Cms::Compressed => Some(Protected::Compressed),
+    }
 }

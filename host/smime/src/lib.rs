@@ -14,22 +14,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod algorithm;
+mod armor;
 mod asn1;
-mod attributes;
 pub mod certgen;
 mod certificate;
 mod choice;
 mod classify;
+mod cms_object;
+mod date;
 mod encrypt;
+mod enveloped_data;
 mod error;
 mod header_protection;
 mod identity;
 mod layers;
 pub mod path;
 mod provider;
+mod read_back;
+mod recipient_info;
 mod recipients;
 mod scheme;
 mod sign;
+mod signed_data;
 mod source;
 mod time;
 

@@ -1,7 +1,9 @@
-//! Who can open an envelope.
+//! Who can open an envelope, as far as it says.
 
 use crate::certificate::Certificate;
+use crate::cms_object::{Cms, read_cms};
 use crate::error::Error;
+use crate::recipient_info;
 use waxseal_message::Message;
 
 /// How a RecipientInfo names its recipient.
@@ -28,10 +30,36 @@ impl RecipientId {
             serial: certificate.serial_der().to_vec(),
         }
     }
+
+    /// Whether it names this certificate.
+    pub fn names(&self, certificate: &Certificate) -> bool {
+        match self {
+            Self::IssuerAndSerial { issuer, serial } => {
+                certificate.issuer_der() == issuer && certificate.serial_der() == serial
+            }
+            Self::KeyIdentifier(identifier) => {
+                certificate.key_identifier().as_ref() == Some(identifier)
+            }
+            Self::NoCertificate => false,
+        }
+    }
 }
 
 /// The recipients of an encrypted message, one for each RecipientInfo (RecipientEncryptedKey
-/// for key agreement).
-pub fn recipients_of(_message: &Message) -> Result<Vec<RecipientId>, Error> {
-    Err(Error::NotBuilt("recipients"))
+/// for key agreement), in the order of the octets. A message whose root is no envelope is
+/// [`Error::NotSmime`].
+pub fn recipients_of(message: &Message) -> Result<Vec<RecipientId>, Error> {
+    let not_encrypted = || Error::NotSmime("it is not encrypted");
+    let root = message.root();
+    let octets = root.decoded();
+    let (Ok(Cms::Enveloped(envelope)) | Ok(Cms::AuthEnveloped(envelope))) = read_cms(&octets)
+    else {
+        return Err(not_encrypted());
+    };
+    let infos = envelope.recipients().map_err(|_| not_encrypted())?;
+    let mut all = Vec::new();
+    for info in infos {
+        all.extend(recipient_info::names(info).map_err(|_| not_encrypted())?);
+    }
+    Ok(all)
 }

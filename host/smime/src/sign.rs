@@ -1,18 +1,33 @@
-//! Signs a message.
+//! Signs a whole mail: detached (multipart/signed, RFC 8551 §3.5.3) or opaque
+//! (application/pkcs7-mime, RFC 8551 §3.5.2).
+//!
+//! The entity is made canonical and safe for transport first (rule 1); what comes out is read
+//! back (rule 7). On failure there is an [`Error`] and no message.
 
 use crate::Context;
-use crate::algorithm::{DigestAlgorithm, HeaderProtection, RsaScheme, SignatureFormat};
+use crate::algorithm::{
+    DigestAlgorithm, HeaderProtection, RsaScheme, SignatureFormat, SignatureScheme,
+};
+use crate::armor::{SmimeType, multipart_signed, pkcs7_mime};
+use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::header_protection::{self, Protection};
 use crate::identity::Identity;
+use crate::read_back;
+use crate::scheme::{digest_of, scheme_for};
+use crate::signed_data::{self, Content};
+use crate::time::Time;
 use waxseal_message::Message;
 
 /// What happens to a message after it is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Then {
-    /// It leaves as it is.
+    /// It leaves as it is: protected header fields are marked `hp="clear"` (RFC 9788 §2.1.1).
     #[default]
     Send,
-    /// It is encrypted: protected header fields are marked `hp="cipher"` (RFC 9788 §2.1.1).
+    /// It is encrypted: they are marked `hp="cipher"`, and the outer fields that will show are
+    /// recorded in HP-Outer (RFC 9788 §2.2). [`crate::encrypt`] with the same header
+    /// protection then changes the outer fields to those.
     Encrypt,
 }
 
@@ -21,11 +36,13 @@ pub enum Then {
 pub struct SignOptions {
     /// Detached or opaque.
     pub format: SignatureFormat,
-    /// The digest of content and attributes. Ed25519 uses SHA-512 whatever this says.
+    /// The digest of content and attributes. Ed25519 uses SHA-512 whatever this says
+    /// (RFC 8419 §3.1).
     pub digest: DigestAlgorithm,
-    /// How an RSA key signs.
+    /// How an RSA key signs. A certificate whose key is for PSS alone gets PSS.
     pub rsa_scheme: RsaScheme,
-    /// Whether header fields are copied inside.
+    /// Whether header fields are copied inside, and which leave the outer header if the
+    /// message is encrypted afterwards.
     pub header_protection: HeaderProtection,
     /// Whether encryption follows.
     pub then: Then,
@@ -60,11 +77,116 @@ impl Signed {
 }
 
 /// Signs a whole mail.
+///
+/// A detached signature over octets that transport may change, and that may not be re-encoded,
+/// is [`Error::NotTransportSafe`]; sign opaque instead. A certificate that has expired is an
+/// error (rule 14), as is one whose time has not come, whose usage forbids signing, or whose key
+/// is outside rule 11.
 pub fn sign(
-    _message: &Message,
-    _signer: &Identity,
-    _options: &SignOptions,
-    _context: &Context<'_>,
+    message: &Message,
+    signer: &Identity,
+    options: &SignOptions,
+    context: &Context<'_>,
 ) -> Result<Signed, Error> {
-    Err(Error::NotBuilt("sign"))
+    check_signer(&signer.certificate, context.now)?;
+    let scheme = scheme(signer, options)?;
+    let protection = match options.then {
+        Then::Send => Protection::Clear,
+        Then::Encrypt => Protection::Cipher,
+    };
+    let payload = header_protection::payload(message, options.header_protection, protection);
+    if options.format == SignatureFormat::Detached && !payload.transport_safe {
+        return Err(Error::NotTransportSafe);
+    }
+    let digest_algorithm = digest_of(scheme);
+    let content = Content {
+        digest_algorithm,
+        digest: &context.provider.digest(digest_algorithm, &payload.entity),
+        embedded: (options.format == SignatureFormat::Opaque).then_some(payload.entity.len()),
+    };
+    let cms = signed_data::write(&content, signer, scheme, context)?;
+    let octets = match options.format {
+        SignatureFormat::Detached => {
+            let boundary = boundary(context)?;
+            let micalg = digest_algorithm.to_string();
+            multipart_signed(
+                &payload.outer,
+                &micalg,
+                &boundary,
+                &payload.entity,
+                &cms.head,
+            )
+        }
+        SignatureFormat::Opaque => {
+            let pieces: [&[u8]; 3] = [&cms.head, &payload.entity, &cms.tail];
+            pkcs7_mime(&payload.outer, SmimeType::SignedData, &pieces)
+        }
+    };
+    let signed = Message::parse(octets, context.limits)?;
+    read_back::signed(&signed, &payload.entity, signer, context)?;
+    Ok(Signed(signed))
+}
+
+/// Rule 14, RFC 8550 §4.4.2, rule 11.
+fn check_signer(certificate: &Certificate, now: Time) -> Result<(), Error> {
+    check_validity(certificate, now)?;
+    if !certificate.can_sign() {
+        return Err(Error::WrongKeyUsage {
+            subject: certificate.subject(),
+            purpose: "sign",
+        });
+    }
+    check_floor(certificate)
+}
+
+/// A certificate is valid in the seconds that it names, both included (RFC 5280 §4.1.2.5).
+pub(crate) fn check_validity(certificate: &Certificate, now: Time) -> Result<(), Error> {
+    let subject = certificate.subject();
+    if now < certificate.not_before() {
+        return Err(Error::NotYetValid {
+            subject,
+            not_before: certificate.not_before(),
+        });
+    }
+    if now > certificate.not_after() {
+        return Err(Error::Expired {
+            subject,
+            not_after: certificate.not_after(),
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_floor(certificate: &Certificate) -> Result<(), Error> {
+    let algorithm = certificate.key_algorithm();
+    if algorithm.is_within_floor() {
+        return Ok(());
+    }
+    Err(Error::AlgorithmFloor {
+        subject: certificate.subject(),
+        algorithm,
+    })
+}
+
+fn scheme(signer: &Identity, options: &SignOptions) -> Result<SignatureScheme, Error> {
+    let certificate = &signer.certificate;
+    let rsa = if certificate.is_pss_only() {
+        RsaScheme::Pss
+    } else {
+        options.rsa_scheme
+    };
+    let algorithm = certificate.key_algorithm();
+    scheme_for(&algorithm, rsa, options.digest).ok_or_else(|| Error::AlgorithmFloor {
+        subject: certificate.subject(),
+        algorithm,
+    })
+}
+
+/// 128 random bits, so that no content holds it; `=_` stands in no quoted-printable or base64
+/// text (RFC 2045 §6.7).
+fn boundary(context: &Context<'_>) -> Result<String, Error> {
+    let mut random = [0; 16];
+    context.provider.random(&mut random)?;
+    let digits: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
+    Ok(format!("=_{digits}"))
 }

@@ -1,6 +1,7 @@
 //! Points in time, and the clock that gives them. The crate reads no clock of its own: who
 //! calls it says what time it is, so that a replay gives the same answer.
 
+use der::Encode;
 use std::fmt;
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
@@ -36,6 +37,16 @@ impl Time {
         let seconds = u64::try_from(self.0).unwrap_or(0);
         let duration = std::time::Duration::from_secs(seconds);
         der::DateTime::from_unix_duration(duration).unwrap_or(der::DateTime::INFINITY)
+    }
+
+    /// DER of the Time that certificates and signing times have: UTCTime to 2049,
+    /// GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3).
+    pub(crate) fn to_der(self) -> Result<Vec<u8>, der::Error> {
+        let date_time = self.date_time();
+        match der::asn1::UtcTime::from_date_time(date_time) {
+            Ok(utc) => utc.to_der(),
+            Err(_) => der::asn1::GeneralizedTime::from_date_time(date_time).to_der(),
+        }
     }
 }
 
