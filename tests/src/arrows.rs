@@ -33,8 +33,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     // What filters are written with stands alone: its other side is the WIT.
     ("waxseal-guest", &["waxseal-guest-macros"]),
     ("waxseal-guest-macros", &[]),
-    // Drives the binary as an operator does; only its benches (dev-dependencies) look inside.
+    // Drives the binary as an operator does.
     ("waxseal-tests", &[]),
+    // Measures the library from inside.
+    ("waxseal-benches", &["waxseal-*"]),
 ];
 
 /// Who may depend on a crate from outside, and why nobody else.

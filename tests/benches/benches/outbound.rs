@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tests/run bench                         everything
-//! cargo bench -p waxseal-tests -- quick   fewer rounds
+//! cargo bench -p waxseal-benches -- quick  fewer rounds
 //! ```
 //!
 //! Loads a policy directory as the command line does, and takes mails through

@@ -1,0 +1,1 @@
+//! Nothing: the benches of this crate stand in `benches/`, and are run by `tests/run bench`.
