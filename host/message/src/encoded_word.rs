@@ -3,7 +3,8 @@
 //! Reading is tolerant: words are recognised anywhere, next to other text and in quoted
 //! strings, as readers do. Raw 8-bit octets are read as UTF-8 (RFC 6532), U+FFFD for others.
 
-use crate::{charset, transfer};
+use crate::quoted_printable::{code, decode_codes};
+use crate::{base64, charset};
 
 /// One encoded word, its transfer encoding undone.
 struct Word<'a> {
@@ -65,7 +66,7 @@ fn word(text: &[u8]) -> Option<Word<'_>> {
         return None;
     }
     let octets = match encoding {
-        b"B" | b"b" => transfer::decode_base64(encoded),
+        b"B" | b"b" => base64::decode(encoded),
         b"Q" | b"q" => decode_q(encoded),
         _ => return None,
     };
@@ -89,7 +90,7 @@ fn decode_q(encoded: &[u8]) -> Vec<u8> {
         .map(|octet| if *octet == b'_' { b' ' } else { *octet })
         .collect();
     let mut out = Vec::with_capacity(spaced.len());
-    transfer::decode_codes(&spaced, &mut out);
+    decode_codes(&spaced, &mut out);
     out
 }
 
@@ -164,11 +165,7 @@ fn encode_q(character: &str) -> String {
         .map(|octet| match octet {
             b' ' => "_".to_owned(),
             _ if octet.is_ascii_alphanumeric() => char::from(octet).to_string(),
-            _ => transfer::code(octet)
-                .iter()
-                .copied()
-                .map(char::from)
-                .collect(),
+            _ => code(octet).iter().copied().map(char::from).collect(),
         })
         .collect()
 }

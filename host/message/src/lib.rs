@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod address;
+mod base64;
 mod charset;
 mod edit;
 mod encoded_word;
@@ -28,10 +29,11 @@ mod media;
 mod message;
 mod parameter;
 mod part;
-mod transfer;
+mod quoted_printable;
 mod tree;
 
 pub use address::{Address, Mailbox, parse_mailboxes};
+pub use base64::base64_lines;
 pub use error::Error;
 pub use field::{Field, Fields};
 pub use limits::Limits;
@@ -39,4 +41,3 @@ pub use line::LineEnds;
 pub use media::TransferEncoding;
 pub use message::Message;
 pub use part::Part;
-pub use transfer::base64_lines;

@@ -5,7 +5,7 @@
 //! is empty, an unquoted value may contain what it should not.
 
 use crate::line::is_blank;
-use crate::transfer::hex;
+use crate::quoted_printable::hex;
 use crate::{charset, encoded_word};
 
 /// A value and its parameters, in order.

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::field::Fields;
 use crate::parameter::Structured;
 use crate::tree::Node;
-use crate::{Field, Message, TransferEncoding, charset, transfer};
+use crate::{Field, Message, TransferEncoding, base64, charset, quoted_printable};
 
 /// A part of the MIME tree: the root, a part of a multipart, or the content of a message
 /// that is inside a message/rfc822 part.
@@ -170,10 +170,8 @@ impl<'a> Part<'a> {
         let body = self.raw_body();
         match self.transfer_encoding() {
             _ if !self.is_leaf() => Cow::Borrowed(body),
-            TransferEncoding::QuotedPrintable => {
-                Cow::Owned(transfer::decode_quoted_printable(body))
-            }
-            TransferEncoding::Base64 => Cow::Owned(transfer::decode_base64(body)),
+            TransferEncoding::QuotedPrintable => Cow::Owned(quoted_printable::decode(body)),
+            TransferEncoding::Base64 => Cow::Owned(base64::decode(body)),
             _ => Cow::Borrowed(body),
         }
     }

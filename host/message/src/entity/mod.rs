@@ -228,7 +228,7 @@ fn part_body(part: &Part<'_>, edits: &mut Edits) -> Option<&'static str> {
     }
     let encoded = leaf::encode(node, part.raw_body())?;
     edits.replace(node.body.clone(), encoded.body);
-    Some(encoded.name)
+    encoded.name
 }
 
 /// Prepares what is between the parts of a multipart, and the parts. The depth is limited by

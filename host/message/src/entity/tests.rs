@@ -121,7 +121,7 @@ fn encoded_leaves_keep_their_content() {
     check_leaf(
         QP,
         b"=E4= \r\nb \r\nFrom c\xe4",
-        &format!("{expected}\n=E4b\n=46rom c=E4"),
+        &format!("{expected}\n=E4=\nb=20\n=46rom c=E4"),
     );
     const B64: &str = "Content-Type: image/x\r\nContent-Transfer-Encoding: base64\r\n";
     let expected = B64.replace('\r', "");
