@@ -14,16 +14,21 @@ use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::Time;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [policy, from, to]: [String; 3] =
-        env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "POLICY-DIR FROM TO")?;
+    let [policy, from, to]: [String; 3] = env::args()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .try_into()
+        .map_err(|_| "POLICY-DIR FROM TO")?;
     let mut octets = Vec::new();
     std::io::stdin().read_to_end(&mut octets)?;
     let now = i64::try_from(UNIX_EPOCH.elapsed()?.as_secs())?;
 
     // Once: a runtime for the process, a generation for the policy.
     let runtime = Runtime::new(&RuntimeLimits::default())?;
-    let options = LoadOptions { now: Time::from_unix(now) };
-    let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto::new()), &options)?;
+    let options = LoadOptions {
+        now: Time::from_unix(now),
+    };
+    let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto), &options)?;
     let engine = Engine::new(loaded.generation);
 
     // For each message, from any thread.

@@ -7,8 +7,8 @@ use waxseal_message::Message;
 use waxseal_policy::capabilities::{CallError, ErrorKind, Parameters};
 use waxseal_policy::plan::{Choice, Protection, ProtectionMode, Recipe, Step};
 use waxseal_smime::{
-    Certificate, ContentCipher, Context, EncryptOptions, Found, KeyTransport, Protected,
-    SignOptions, SignatureFormat, Then, classify, encrypt, sign,
+    Certificate, ContentCipher, Context, EncryptOptions, Found, HeaderProtection, KeyTransport,
+    Protected, SignOptions, SignatureFormat, Then, classify, encrypt, sign,
 };
 
 use crate::copies::{Group, without_choice};
@@ -40,6 +40,7 @@ pub(crate) enum Bcc {
 struct SignatureKey {
     digest: [u8; 32],
     steps: Vec<Step>,
+    then: Then,
 }
 
 /// A message on its way through the steps.
@@ -119,6 +120,7 @@ impl<'t> CarryOut<'t> {
                 let shared = SignatureKey {
                     digest: recipe.digest,
                     steps: recipe.steps[..=index].iter().map(without_choice).collect(),
+                    then: then(protection, &resolved),
                 };
                 self.inner_signature(protection, &resolved, shared, protectee)?;
                 let envelope = self.envelope(group, index, &resolved, protectee)?;
@@ -157,12 +159,8 @@ impl<'t> CarryOut<'t> {
             *protectee = known.clone();
             return Ok(());
         }
-        let then = match protection.mode.encrypts() {
-            true => Then::Encrypt,
-            false => Then::Send,
-        };
         let identity = self.signer(protection, resolved, &protectee.message)?;
-        self.sign(identity, resolved, then, protectee)?;
+        self.sign(identity, resolved, key.then, protectee)?;
         if shareable {
             self.signed.push((key, protectee.clone()));
         }
@@ -180,7 +178,7 @@ impl<'t> CarryOut<'t> {
         let parameters: &Parameters = protection.outer.as_ref().unwrap_or(&protection.parameters);
         let mut resolved = self.calls.resolve(protection.mode, parameters)?;
         // The fields were protected inside; a second copy would give away what they hide.
-        resolved.header_protection = waxseal_smime::HeaderProtection::Off;
+        resolved.header_protection = HeaderProtection::Off;
         let identity = self.signer(protection, &resolved, &protectee.message)?;
         self.sign(identity, &resolved, Then::Send, protectee)
     }
@@ -280,11 +278,7 @@ impl<'t> CarryOut<'t> {
         let options = EncryptOptions {
             cipher: cipher(resolved.cipher, &recipients),
             key_transport: key_transport(resolved.key_transport, &recipients),
-            header_protection: match protectee.layers.contains(&LayerMade::Signed) {
-                // The signature's content carries the protected fields; the envelope hides
-                // the outer ones by the same policy.
-                _ => resolved.header_protection,
-            },
+            header_protection: resolved.header_protection,
         };
         let certificates = distinct(recipients);
         protectee.message = encrypt(&protectee.message, &certificates, &options, &self.context())
@@ -329,6 +323,18 @@ impl<'t> CarryOut<'t> {
             now: self.calls.at,
             limits: &self.calls.generation.limits,
         }
+    }
+}
+
+/// Does an envelope follow the signature? It matters to protected header fields only (RFC 9788
+/// §2.1.1): without those, copies in clear and in envelopes share the signature.
+fn then(protection: &Protection, resolved: &Resolved) -> Then {
+    let envelope = matches!(protection.choice, Choice::Encrypt(_));
+    let protects_header = resolved.header_protection != HeaderProtection::Off;
+    if envelope && protects_header {
+        Then::Encrypt
+    } else {
+        Then::Send
     }
 }
 
