@@ -31,12 +31,17 @@ pub(crate) fn read(directory: &Directory<'_>) -> Option<Arc<dyn CertificateSourc
                 directory.warnings.add(Problem::with_file(file, message));
             }
             for entry in store.entries() {
-                directory.digest(directory.name(&entry.file), &entry.certificate.fingerprint());
+                directory.digest(
+                    directory.name(&entry.file),
+                    &entry.certificate.fingerprint(),
+                );
             }
             Some(Arc::new(store))
         }
         Err(error) => {
-            directory.problems.add(Problem::with_file(CERTIFICATES, error.to_string()));
+            directory
+                .problems
+                .add(Problem::with_file(CERTIFICATES, error.to_string()));
             None
         }
     }
@@ -54,8 +59,11 @@ pub(crate) fn anchors(section: Option<Section<'_>>, directory: &Directory<'_>) -
     if required != Some(true) {
         if stands_there && required.is_none() {
             let message = "not used: certificates are trusted as imported";
-            let hint = "set require-path = true under [trust] to require a path to these".to_owned();
-            directory.warnings.add(Problem::with_file(ANCHORS, message).hint(hint));
+            let hint =
+                "set require-path = true under [trust] to require a path to these".to_owned();
+            directory
+                .warnings
+                .add(Problem::with_file(ANCHORS, message).hint(hint));
         }
         return None;
     }
@@ -72,7 +80,9 @@ pub(crate) fn anchors(section: Option<Section<'_>>, directory: &Directory<'_>) -
             Some(anchors)
         }
         Err(error) => {
-            directory.problems.add(Problem::with_file(ANCHORS, error.to_string()));
+            directory
+                .problems
+                .add(Problem::with_file(ANCHORS, error.to_string()));
             None
         }
     }

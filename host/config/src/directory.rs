@@ -27,7 +27,12 @@ pub(crate) struct Directory<'p> {
 
 impl<'p> Directory<'p> {
     pub(crate) fn new(root: &Path, problems: &'p Collector, warnings: &'p Collector) -> Self {
-        Self { root: root.to_owned(), digest: RefCell::default(), problems, warnings }
+        Self {
+            root: root.to_owned(),
+            digest: RefCell::default(),
+            problems,
+            warnings,
+        }
     }
 
     /// Where a name of the policy leads.
@@ -68,7 +73,10 @@ impl<'p> Directory<'p> {
                 Some(octets)
             }
             Err(error) => {
-                value.problem(format!("cannot read ({}): {}", plain(&error), name.display()), None);
+                value.problem(
+                    format!("cannot read ({}): {}", plain(&error), name.display()),
+                    None,
+                );
                 None
             }
         }
@@ -80,7 +88,9 @@ impl<'p> Directory<'p> {
         match self.octets(name) {
             Ok(octets) => {
                 self.digest(name, &octets);
-                String::from_utf8(octets).map_err(|_| problem("not UTF-8".to_owned())).ok()
+                String::from_utf8(octets)
+                    .map_err(|_| problem("not UTF-8".to_owned()))
+                    .ok()
             }
             Err(error) => {
                 problem(format!("cannot read: {}", plain(&error)));
@@ -91,7 +101,9 @@ impl<'p> Directory<'p> {
 
     fn octets(&self, name: &Path) -> io::Result<Vec<u8>> {
         let mut octets = Vec::new();
-        File::open(self.path(name))?.take(MAX_SIZE + 1).read_to_end(&mut octets)?;
+        File::open(self.path(name))?
+            .take(MAX_SIZE + 1)
+            .read_to_end(&mut octets)?;
         if octets.len() as u64 > MAX_SIZE {
             return Err(io::Error::other(format!("larger than {MAX_SIZE} octets")));
         }
@@ -110,7 +122,9 @@ impl<'p> Directory<'p> {
                 return Vec::new();
             }
         };
-        let names = entries.flatten().filter(|entry| !passed_by(&entry.file_name()));
+        let names = entries
+            .flatten()
+            .filter(|entry| !passed_by(&entry.file_name()));
         let mut files: Vec<PathBuf> = names
             .filter(|entry| entry.path().is_file())
             .map(|entry| Path::new(subdirectory).join(entry.file_name()))
@@ -146,9 +160,11 @@ impl<'p> Directory<'p> {
             };
             let mode = metadata.permissions().mode() & 0o777;
             if mode & 0o007 != 0 {
-                let message = format!("everybody on this machine can read this secret: mode {mode:o}");
+                let message =
+                    format!("everybody on this machine can read this secret: mode {mode:o}");
                 let hint = format!("chmod 600 {}", self.path(name).display());
-                self.warnings.add(Problem::with_file(name, message).hint(hint));
+                self.warnings
+                    .add(Problem::with_file(name, message).hint(hint));
             }
         }
         #[cfg(not(unix))]
@@ -164,5 +180,8 @@ fn passed_by(name: &std::ffi::OsStr) -> bool {
 /// The system's words without its number.
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
 }

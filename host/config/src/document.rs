@@ -22,7 +22,11 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &Path, text: &'a str, problems: &'a Collector) -> Self {
-        Self { file: file.to_owned(), text, problems }
+        Self {
+            file: file.to_owned(),
+            text,
+            problems,
+        }
     }
 
     /// Parses; syntax errors are collected, and what could be read is given.
@@ -31,7 +35,8 @@ impl<'a> Source<'a> {
         for error in errors {
             let line = error.span().map(|span| self.line(&span));
             let message = error.message().replace('\n', ", ");
-            self.problems.add(Problem::with_file(&self.file, message).on_line(line));
+            self.problems
+                .add(Problem::with_file(&self.file, message).on_line(line));
         }
         table
     }
@@ -42,7 +47,9 @@ impl<'a> Source<'a> {
     }
 
     fn problem(&self, path: &str, span: &Range<usize>, message: impl Into<String>) -> Problem {
-        Problem::with_file(&self.file, message).at(path).on_line(self.line(span))
+        Problem::with_file(&self.file, message)
+            .at(path)
+            .on_line(self.line(span))
     }
 }
 
@@ -67,7 +74,13 @@ impl<'a> Section<'a> {
         span: Range<usize>,
         table: &'a DeTable<'a>,
     ) -> Self {
-        Self { source, path, span, table, known: RefCell::default() }
+        Self {
+            source,
+            path,
+            span,
+            table,
+            known: RefCell::default(),
+        }
     }
 
     /// Where it is: `filter[1]`.
@@ -90,7 +103,11 @@ impl<'a> Section<'a> {
     pub(crate) fn value(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);
         let value = self.table.get(key)?;
-        Some(Value { source: self.source, path: join(&self.path, key), value })
+        Some(Value {
+            source: self.source,
+            path: join(&self.path, key),
+            value,
+        })
     }
 
     /// The value of a key that must be there.
@@ -127,7 +144,10 @@ impl<'a> Section<'a> {
             Some(number) if bounds.contains(&number) => Some(number),
             _ => {
                 let (least, most) = (bounds.start(), bounds.end());
-                value.problem(format!("not from {least} to {most}: {}", integer.as_str()), None);
+                value.problem(
+                    format!("not from {least} to {most}: {}", integer.as_str()),
+                    None,
+                );
                 None
             }
         }
@@ -135,7 +155,9 @@ impl<'a> Section<'a> {
 
     /// A list of texts; absent is empty.
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Value<'a>> {
-        self.value(key).map(|value| value.many()).unwrap_or_default()
+        self.value(key)
+            .map(|value| value.many())
+            .unwrap_or_default()
     }
 
     /// One of a set of words.
@@ -146,7 +168,11 @@ impl<'a> Section<'a> {
     /// One of the values that print as their names.
     pub(crate) fn one_of<T: Copy + Display>(&self, key: &'static str, all: &[T]) -> Option<T> {
         let names: Vec<String> = all.iter().map(T::to_string).collect();
-        let words: Vec<_> = names.iter().map(String::as_str).zip(all.iter().copied()).collect();
+        let words: Vec<_> = names
+            .iter()
+            .map(String::as_str)
+            .zip(all.iter().copied())
+            .collect();
         self.word(key, &words)
     }
 
@@ -166,7 +192,12 @@ impl<'a> Section<'a> {
         };
         let at = |(index, item)| {
             let path = format!("{}[{index}]", value.path);
-            Value { source: self.source, path, value: item }.section()
+            Value {
+                source: self.source,
+                path,
+                value: item,
+            }
+            .section()
         };
         items.iter().enumerate().filter_map(at).collect()
     }
@@ -177,7 +208,9 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let entries = section.entries().into_iter();
-        entries.filter_map(|(name, value)| Some((name, value.section()?))).collect()
+        entries
+            .filter_map(|(name, value)| Some((name, value.section()?)))
+            .collect()
     }
 
     /// All entries, for a table whose keys are the operator's own.
@@ -185,7 +218,14 @@ impl<'a> Section<'a> {
         let entry = |(key, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let key: &'a std::borrow::Cow<'a, str> = key.get_ref();
             let path = join(&self.path, key);
-            (key.as_ref(), Value { source: self.source, path, value })
+            (
+                key.as_ref(),
+                Value {
+                    source: self.source,
+                    path,
+                    value,
+                },
+            )
         };
         self.table.iter().map(entry).collect()
     }
@@ -199,8 +239,12 @@ impl<'a> Section<'a> {
                 continue;
             }
             let path = join(&self.path, name);
-            let problem = self.source.problem(&path, &key.span(), format!("unknown key: {name}"));
-            self.source.problems.add(problem.hint(nearest::hint(name, known.iter().copied())));
+            let problem = self
+                .source
+                .problem(&path, &key.span(), format!("unknown key: {name}"));
+            self.source
+                .problems
+                .add(problem.hint(nearest::hint(name, known.iter().copied())));
         }
     }
 }
@@ -220,7 +264,13 @@ impl<'a> Value<'a> {
     }
 
     fn wrong_kind<T>(&self, wanted: &str) -> Option<T> {
-        self.problem(format!("not {wanted}: a {} stands here", self.value.get_ref().type_str()), None);
+        self.problem(
+            format!(
+                "not {wanted}: a {} stands here",
+                self.value.get_ref().type_str()
+            ),
+            None,
+        );
         None
     }
 
@@ -243,14 +293,23 @@ impl<'a> Value<'a> {
             path: format!("{}[{index}]", self.path),
             value: item,
         };
-        items.iter().enumerate().map(at).filter(|item| item.text().is_some()).collect()
+        items
+            .iter()
+            .enumerate()
+            .map(at)
+            .filter(|item| item.text().is_some())
+            .collect()
     }
 
     /// It as a list of texts, or as one text alone.
     pub(crate) fn one_or_many(&self) -> Vec<Value<'a>> {
         match self.value.get_ref() {
             DeValue::String(_) => {
-                vec![Value { source: self.source, path: self.path.clone(), value: self.value }]
+                vec![Value {
+                    source: self.source,
+                    path: self.path.clone(),
+                    value: self.value,
+                }]
             }
             _ => self.many(),
         }
@@ -259,9 +318,12 @@ impl<'a> Value<'a> {
     /// It as a table with known keys.
     pub(crate) fn section(&self) -> Option<Section<'a>> {
         match self.value.get_ref() {
-            DeValue::Table(table) => {
-                Some(Section::new(self.source, self.path.clone(), self.value.span(), table))
-            }
+            DeValue::Table(table) => Some(Section::new(
+                self.source,
+                self.path.clone(),
+                self.value.span(),
+                table,
+            )),
             _ => self.wrong_kind("a table"),
         }
     }
@@ -282,7 +344,10 @@ impl<'a> Value<'a> {
     /// `auto` (which gives an inner `None`), or one of the values that print as their names.
     pub(crate) fn word_or_auto<T: Copy + Display>(&self, all: &[T]) -> Option<Option<T>> {
         let names: Vec<String> = all.iter().map(T::to_string).collect();
-        let fixed = names.iter().map(String::as_str).zip(all.iter().copied().map(Some));
+        let fixed = names
+            .iter()
+            .map(String::as_str)
+            .zip(all.iter().copied().map(Some));
         let words: Vec<_> = [("auto", None)].into_iter().chain(fixed).collect();
         self.word(&words)
     }
@@ -300,9 +365,9 @@ impl<'a> Value<'a> {
 
 /// A whole TOML table as JSON.
 pub(crate) fn table_to_json(table: &DeTable<'_>) -> serde_json::Value {
-    let entries = table.iter().map(|(key, value)| {
-        (key.get_ref().to_string(), to_json(value.get_ref()))
-    });
+    let entries = table
+        .iter()
+        .map(|(key, value)| (key.get_ref().to_string(), to_json(value.get_ref())));
     serde_json::Value::Object(entries.collect())
 }
 
@@ -312,9 +377,10 @@ fn to_json(value: &DeValue<'_>) -> serde_json::Value {
         DeValue::String(text) => Json::from(text.as_ref()),
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
             .map_or_else(|_| Json::from(integer.as_str()), Json::from),
-        DeValue::Float(float) => {
-            float.as_str().parse::<f64>().map_or_else(|_| Json::from(float.as_str()), Json::from)
-        }
+        DeValue::Float(float) => float
+            .as_str()
+            .parse::<f64>()
+            .map_or_else(|_| Json::from(float.as_str()), Json::from),
         DeValue::Boolean(flag) => Json::from(*flag),
         DeValue::Datetime(time) => Json::from(time.to_string()),
         DeValue::Array(items) => items.iter().map(|item| to_json(item.get_ref())).collect(),
@@ -324,6 +390,14 @@ fn to_json(value: &DeValue<'_>) -> serde_json::Value {
 
 fn join(path: &str, key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let key = if key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") };
-    if path.is_empty() { key } else { format!("{path}.{key}") }
+    let key = if key.chars().all(bare) {
+        key.to_owned()
+    } else {
+        format!("{key:?}")
+    };
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
 }

@@ -14,8 +14,11 @@ use crate::document::{Section, Source, Value, table_to_json};
 use crate::nearest;
 use crate::problem::Problem;
 
-const ON_ERROR: [(&str, OnError); 3] =
-    [("defer", OnError::Defer), ("reject", OnError::Reject), ("skip", OnError::Skip)];
+const ON_ERROR: [(&str, OnError); 3] = [
+    ("defer", OnError::Defer),
+    ("reject", OnError::Reject),
+    ("skip", OnError::Skip),
+];
 
 /// Words that a grant may begin with, for suggestions.
 const GRANTS: [&str; 14] = [
@@ -81,9 +84,15 @@ fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Opti
     let component = component(&section, directory);
     let sha256 = section.value("sha256").map(|value| digest(&value));
     let grants = section.texts("grant");
-    let good = grants.iter().filter(|grant| check_grant(grant, names)).count() == grants.len();
-    let grants: Vec<String> =
-        grants.iter().filter_map(|grant| grant.text().map(str::to_owned)).collect();
+    let good = grants
+        .iter()
+        .filter(|grant| check_grant(grant, names))
+        .count()
+        == grants.len();
+    let grants: Vec<String> = grants
+        .iter()
+        .filter_map(|grant| grant.text().map(str::to_owned))
+        .collect();
     let settings = settings(&section, directory);
     let config = FilterConfig {
         on_error: section.word("on-error", &ON_ERROR).unwrap_or_default(),
@@ -91,7 +100,10 @@ fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Opti
         always: section.flag("always").unwrap_or(false),
         limits: section.section("limits").map(limits).unwrap_or_default(),
         grants: Grants::parse(&grants).unwrap_or_default(),
-        ..FilterConfig::new(section.text("name").unwrap_or_default(), component.clone().unwrap_or_default())
+        ..FilterConfig::new(
+            section.text("name").unwrap_or_default(),
+            component.clone().unwrap_or_default(),
+        )
     };
     section.finish();
     let (settings_file, settings) = settings?;
@@ -100,7 +112,16 @@ fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Opti
         None => None,
     };
     component.filter(|_| good && !config.name.is_empty())?;
-    Some(Draft { config: FilterConfig { sha256, settings, ..config }, path, line, settings_file })
+    Some(Draft {
+        config: FilterConfig {
+            sha256,
+            settings,
+            ..config
+        },
+        path,
+        line,
+        settings_file,
+    })
 }
 
 fn component(section: &Section<'_>, directory: &Directory<'_>) -> Option<Vec<u8>> {
@@ -112,10 +133,15 @@ fn component(section: &Section<'_>, directory: &Directory<'_>) -> Option<Vec<u8>
 /// A SHA-256 in hexadecimal.
 fn digest(value: &Value<'_>) -> Option<[u8; 32]> {
     let text = value.text()?;
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
     let octets = digits.map(|digits| {
-        digits.chunks(2).map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit)).collect()
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
+            .collect()
     });
     let digest = octets.and_then(|octets: Vec<u8>| <[u8; 32]>::try_from(octets).ok());
     if digest.is_none() || text.len() != 64 {
@@ -170,7 +196,9 @@ fn settings(section: &Section<'_>, directory: &Directory<'_>) -> Option<(Option<
     let name = directory.named_by(&value)?;
     let octets = directory.read_named(&value, &name)?;
     let Ok(text) = String::from_utf8(octets) else {
-        directory.problems.add(Problem::with_file(name, "not UTF-8"));
+        directory
+            .problems
+            .add(Problem::with_file(name, "not UTF-8"));
         return None;
     };
     let json = match name.extension() {
@@ -222,7 +250,9 @@ pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>, file
         if draft.config.always || !grants.interface("actions") {
             continue;
         }
-        let earlier = drafts[..index].iter().find(|other| other.config.grants.verdict("accept"));
+        let earlier = drafts[..index]
+            .iter()
+            .find(|other| other.config.grants.verdict("accept"));
         if let Some(earlier) = earlier {
             let message = format!(
                 "filter {:?} does not run for what an earlier filter accepts: {}",
@@ -230,7 +260,10 @@ pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>, file
             );
             let hint = "set always = true if it must run, or put it first".to_owned();
             directory.warnings.add(
-                Problem::with_file(file, message).at(&draft.path).on_line(draft.line).hint(hint),
+                Problem::with_file(file, message)
+                    .at(&draft.path)
+                    .on_line(draft.line)
+                    .hint(hint),
             );
         }
     }
@@ -255,13 +288,19 @@ pub(crate) fn load(
             Err(error) => error,
         };
         failed = true;
-        let draft = drafts.iter().find(|draft| Some(&draft.config.name) == error.filter.as_ref());
+        let draft = drafts
+            .iter()
+            .find(|draft| Some(&draft.config.name) == error.filter.as_ref());
         let Some(draft) = draft else {
-            directory.problems.add(Problem::with_file(file, error.to_string()));
+            directory
+                .problems
+                .add(Problem::with_file(file, error.to_string()));
             return None;
         };
         report(&error, draft, directory, file);
-        config.filters.retain(|filter| filter.name != draft.config.name);
+        config
+            .filters
+            .retain(|filter| filter.name != draft.config.name);
     }
 }
 
@@ -288,11 +327,15 @@ fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>, file: &Pa
     let hint = match &error.reason {
         LoadReason::NotGranted(imports) => Some(format!(
             "if it may do this, add to grant: {}",
-            imports.iter().map(|import| interface(import)).collect::<Vec<_>>().join(", ")
+            imports
+                .iter()
+                .map(|import| interface(import))
+                .collect::<Vec<_>>()
+                .join(", ")
         )),
-        LoadReason::DigestMismatch { found, .. } => {
-            Some(format!("if this is the component that you want, set sha256 to {found}"))
-        }
+        LoadReason::DigestMismatch { found, .. } => Some(format!(
+            "if this is the component that you want, set sha256 to {found}"
+        )),
         _ => None,
     };
     let message = format!("filter {name:?}: {}: {}", error.step, error.reason);
@@ -314,12 +357,24 @@ fn in_settings(problem: &ConfigProblem, draft: &Draft, file: &Path) -> Problem {
     match &draft.settings_file {
         Some(settings) => Problem::with_file(settings, &problem.message).at(&problem.path),
         None => {
-            let path = [&draft.path, ".settings", separator(&problem.path), &problem.path].concat();
-            Problem::with_file(file, &problem.message).at(path).on_line(draft.line)
+            let path = [
+                &draft.path,
+                ".settings",
+                separator(&problem.path),
+                &problem.path,
+            ]
+            .concat();
+            Problem::with_file(file, &problem.message)
+                .at(path)
+                .on_line(draft.line)
         }
     }
 }
 
 fn separator(path: &str) -> &'static str {
-    if path.is_empty() || path.starts_with(['[', '.', '/']) { "" } else { "." }
+    if path.is_empty() || path.starts_with(['[', '.', '/']) {
+        ""
+    } else {
+        "."
+    }
 }

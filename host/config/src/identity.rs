@@ -33,10 +33,22 @@ pub(crate) fn read(
     now: Time,
 ) -> Option<SigningIdentity> {
     let loaded = open(name, &section, directory, provider);
-    let addresses = section.texts("addresses").iter().filter_map(address).collect();
-    let domains = section.texts("domains").iter().filter_map(origin::domain).collect();
+    let addresses = section
+        .texts("addresses")
+        .iter()
+        .filter_map(address)
+        .collect();
+    let domains = section
+        .texts("domains")
+        .iter()
+        .filter_map(origin::domain)
+        .collect();
     let uses = match section.value("use") {
-        Some(value) => value.many().iter().filter_map(|each| each.word(&USES)).collect(),
+        Some(value) => value
+            .many()
+            .iter()
+            .filter_map(|each| each.word(&USES))
+            .collect(),
         None => vec![Use::Sign, Use::Decrypt],
     };
     let identity = loaded.and_then(|loaded| match loaded.into_signer(now) {
@@ -49,7 +61,13 @@ pub(crate) fn read(
     if let Some(identity) = &identity {
         let certificate = &identity.certificate;
         directory.digest(Path::new(section.path()), &certificate.fingerprint());
-        warn_about_time(&section, certificate.not_before(), certificate.not_after(), now, directory);
+        warn_about_time(
+            &section,
+            certificate.not_before(),
+            certificate.not_after(),
+            now,
+            directory,
+        );
     }
     section.finish();
     Some(SigningIdentity {
@@ -105,7 +123,9 @@ fn open(
 
 fn address(value: &Value<'_>) -> Option<Address> {
     let text = value.text()?;
-    Address::parse(text).map_err(|error| value.problem(error.to_string(), None)).ok()
+    Address::parse(text)
+        .map_err(|error| value.problem(error.to_string(), None))
+        .ok()
 }
 
 /// Rule 14: a warning 30 days ahead. An expired one still loads: it decrypts, and what it
@@ -128,6 +148,8 @@ fn warn_about_time(
         return;
     };
     directory.warnings.add(
-        Problem::with_file(crate::FILE, message).at(section.path()).on_line(section.line()),
+        Problem::with_file(crate::FILE, message)
+            .at(section.path())
+            .on_line(section.line()),
     );
 }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts, Profile, SigningIdentity};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{Provider, Time};
+use waxseal_smime::{Anchors, CertificateSource, Provider, Time};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
@@ -55,6 +55,10 @@ pub struct Loaded {
     pub generation: Generation,
     /// What an operator should know.
     pub warnings: Vec<Problem>,
+    /// Where the generation finds certificates, to explain a choice.
+    pub certificates: Vec<Arc<dyn CertificateSource>>,
+    /// Whom it trusts, when a path is required.
+    pub anchors: Option<Anchors>,
 }
 
 /// Loads a policy directory.
@@ -65,14 +69,15 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<Loaded, Errors> {
     let (problems, warnings) = (Collector::default(), Collector::default());
-    let generation = {
+    let read = {
         let directory = Directory::new(dir, &problems, &warnings);
         read(&directory, runtime, provider, options)
     };
-    match generation {
-        Some(generation) if problems.is_empty() => {
-            Ok(Loaded { generation, warnings: warnings.into_problems() })
-        }
+    match read {
+        Some(loaded) if problems.is_empty() => Ok(Loaded {
+            warnings: warnings.into_problems(),
+            ..loaded
+        }),
         _ => Err(Errors(problems.into_problems())),
     }
 }
@@ -82,7 +87,7 @@ fn read(
     runtime: &Arc<Runtime>,
     provider: Arc<dyn Provider>,
     options: &LoadOptions,
-) -> Option<Generation> {
+) -> Option<Loaded> {
     let file = Path::new(FILE);
     let text = directory.read_text(file)?;
     let source = Source::new(file, &text, directory.problems);
@@ -97,8 +102,14 @@ fn read(
     let identity_names: Vec<&str> = identities.iter().map(|(name, _)| *name).collect();
     let profiles = root.named("profile");
     let names = Names {
-        profiles: profiles.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        identities: identity_names.iter().map(|name| (*name).to_owned()).collect(),
+        profiles: profiles
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect(),
+        identities: identity_names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
         lists: lists.names().map(str::to_owned).collect(),
         dictionaries: dictionaries.names().map(str::to_owned).collect(),
     };
@@ -120,23 +131,36 @@ fn read(
     root.finish();
 
     filter::warn_about_order(&drafts, directory, file);
-    let config = PolicyConfig { filters: Vec::new(), lists, dictionaries, profiles: names.profiles };
+    let config = PolicyConfig {
+        filters: Vec::new(),
+        lists,
+        dictionaries,
+        profiles: names.profiles,
+    };
     let policy = filter::load(runtime, config, &drafts, directory, file)?;
+    let sources: Vec<Arc<dyn CertificateSource>> = store.into_iter().collect();
     let parts = GenerationParts {
         id: directory.id(),
         policy,
         profiles,
         identities,
-        certificates: store.into_iter().collect(),
-        anchors,
+        certificates: sources.clone(),
+        anchors: anchors.clone(),
         origin,
         provider,
         limits,
     };
     match Generation::new(parts) {
-        Ok(generation) => Some(generation),
+        Ok(generation) => Some(Loaded {
+            generation,
+            warnings: Vec::new(),
+            certificates: sources,
+            anchors,
+        }),
         Err(error) => {
-            directory.problems.add(Problem::with_file(file, error.to_string()));
+            directory
+                .problems
+                .add(Problem::with_file(file, error.to_string()));
             None
         }
     }
@@ -146,12 +170,22 @@ fn read(
 fn limits(section: Section<'_>) -> Limits {
     let default = Limits::default();
     let size = |number: Option<u64>, shift: u32, default: usize| {
-        number.and_then(|number| usize::try_from(number << shift).ok()).unwrap_or(default)
+        number
+            .and_then(|number| usize::try_from(number << shift).ok())
+            .unwrap_or(default)
     };
     let limits = Limits {
         octets: size(section.number("message-mib", 1..=1024), 20, default.octets),
-        header_fields: size(section.number("header-fields", 10..=100_000), 0, default.header_fields),
-        header_octets: size(section.number("header-kib", 16..=65_536), 10, default.header_octets),
+        header_fields: size(
+            section.number("header-fields", 10..=100_000),
+            0,
+            default.header_fields,
+        ),
+        header_octets: size(
+            section.number("header-kib", 16..=65_536),
+            10,
+            default.header_octets,
+        ),
         depth: size(section.number("depth", 2..=256), 0, default.depth),
         parts: size(section.number("parts", 1..=1_000_000), 0, default.parts),
     };

@@ -1,10 +1,7 @@
 //! The known word nearest to one that is not known.
 
 /// The nearest of `known`, when it is near enough to be what was meant.
-pub(crate) fn nearest<'k>(
-    word: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = word.to_lowercase().replace('_', "-");
     known
         .into_iter()
@@ -43,8 +40,14 @@ mod tests {
 
     #[test]
     fn hints() {
-        assert_eq!(hint("grnt", ["grant"]).as_deref(), Some("did you mean `grant`?"));
-        assert_eq!(hint("xyz", ["grant", "name"]).as_deref(), Some("known: grant, name"));
+        assert_eq!(
+            hint("grnt", ["grant"]).as_deref(),
+            Some("did you mean `grant`?")
+        );
+        assert_eq!(
+            hint("xyz", ["grant", "name"]).as_deref(),
+            Some("known: grant, name")
+        );
         assert_eq!(hint("xyz", []), None);
     }
 }

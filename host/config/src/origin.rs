@@ -12,7 +12,11 @@ use crate::document::{Section, Value};
 /// Reads the section.
 pub(crate) fn read(section: Section<'_>) -> Origin {
     let origin = Origin {
-        networks: section.texts("networks").iter().filter_map(network).collect(),
+        networks: section
+            .texts("networks")
+            .iter()
+            .filter_map(network)
+            .collect(),
         authenticated: section.flag("authenticated").unwrap_or(false),
         listeners: texts(&section, "listeners"),
         domains: section.texts("domains").iter().filter_map(domain).collect(),
@@ -23,13 +27,20 @@ pub(crate) fn read(section: Section<'_>) -> Origin {
 }
 
 fn texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
-    section.texts(key).iter().filter_map(|value| value.text().map(str::to_owned)).collect()
+    section
+        .texts(key)
+        .iter()
+        .filter_map(|value| value.text().map(str::to_owned))
+        .collect()
 }
 
 /// A network, or a single address.
 fn network(value: &Value<'_>) -> Option<IpNet> {
     let text = value.text()?;
-    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let network = text
+        .parse::<IpNet>()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     if network.is_none() {
         let hint = Some("write it as 10.0.0.0/8 or 2001:db8::/32".to_owned());
         value.problem(format!("not a network: {text}"), hint);
@@ -51,7 +62,9 @@ pub(crate) fn domain(value: &Value<'_>) -> Option<String> {
 
 fn users(section: Section<'_>) -> BTreeMap<String, Vec<String>> {
     let entries = section.entries().into_iter();
-    entries.map(|(user, value)| (user.to_owned(), patterns(&value))).collect()
+    entries
+        .map(|(user, value)| (user.to_owned(), patterns(&value)))
+        .collect()
 }
 
 /// Addresses, `*@domain` or `*`; one text or a list of them.
@@ -61,7 +74,9 @@ fn patterns(value: &Value<'_>) -> Vec<String> {
 
 fn pattern(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    let address = text.strip_prefix("*@").map(|domain| format!("any@{domain}"));
+    let address = text
+        .strip_prefix("*@")
+        .map(|domain| format!("any@{domain}"));
     match Address::parse(address.as_deref().unwrap_or(text)) {
         _ if text == "*" => Some(text.to_owned()),
         Ok(parsed) if address.is_some() => Some(format!("*@{}", parsed.domain())),

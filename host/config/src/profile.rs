@@ -22,7 +22,10 @@ const MISSING_CERTIFICATE: [(&str, MissingCertificate); 6] = [
     ("bounce", MissingCertificate::Bounce),
     ("drop", MissingCertificate::Drop),
     ("split", MissingCertificate::Split),
-    ("encrypt-or-bounce-rest", MissingCertificate::EncryptOrBounceRest),
+    (
+        "encrypt-or-bounce-rest",
+        MissingCertificate::EncryptOrBounceRest,
+    ),
     ("defer", MissingCertificate::Defer),
     ("quarantine", MissingCertificate::Quarantine),
 ];
@@ -40,13 +43,21 @@ const ALREADY_PROTECTED: [(&str, AlreadyProtected); 2] = [
 
 /// Reads one profile. `identities` are the names under `[identity.…]`.
 pub(crate) fn read(name: &str, section: Section<'_>, identities: &[&str]) -> Option<Profile> {
-    let mode = section.required("mode").and_then(|value| value.word(&MODES));
+    let mode = section
+        .required("mode")
+        .and_then(|value| value.word(&MODES));
     let default = Profile::new(name, mode.unwrap_or(ProtectionMode::SignEncrypt));
     let profile = Profile {
         identity: identity(&section, identities).unwrap_or(default.identity),
-        signature: section.one_of("signature", SignatureFormat::ALL).unwrap_or(default.signature),
-        digest: section.one_of("digest", DigestAlgorithm::ALL).unwrap_or(default.digest),
-        rsa_scheme: section.one_of("rsa-scheme", RsaScheme::ALL).unwrap_or(default.rsa_scheme),
+        signature: section
+            .one_of("signature", SignatureFormat::ALL)
+            .unwrap_or(default.signature),
+        digest: section
+            .one_of("digest", DigestAlgorithm::ALL)
+            .unwrap_or(default.digest),
+        rsa_scheme: section
+            .one_of("rsa-scheme", RsaScheme::ALL)
+            .unwrap_or(default.rsa_scheme),
         cipher: cipher(&section).unwrap_or(default.cipher),
         key_transport: key_transport(&section).unwrap_or(default.key_transport),
         missing_certificate: section
@@ -58,7 +69,9 @@ pub(crate) fn read(name: &str, section: Section<'_>, identities: &[&str]) -> Opt
         header_protection: section
             .one_of("header-protection", HeaderProtection::ALL)
             .unwrap_or(default.header_protection),
-        include_sender: section.flag("include-sender").unwrap_or(default.include_sender),
+        include_sender: section
+            .flag("include-sender")
+            .unwrap_or(default.include_sender),
         domain_certificates: section
             .flag("domain-certificates")
             .unwrap_or(default.domain_certificates),
@@ -79,7 +92,10 @@ fn identity(section: &Section<'_>, identities: &[&str]) -> Option<IdentityChoice
         name if identities.contains(&name) => Some(IdentityChoice::Named(name.to_owned())),
         name => {
             let known = identities.iter().copied().chain(["by-sender"]);
-            value.problem(format!("no such identity: {name}"), nearest::hint(name, known));
+            value.problem(
+                format!("no such identity: {name}"),
+                nearest::hint(name, known),
+            );
             None
         }
     }
@@ -87,7 +103,9 @@ fn identity(section: &Section<'_>, identities: &[&str]) -> Option<IdentityChoice
 
 fn cipher(section: &Section<'_>) -> Option<CipherChoice> {
     let value = section.value("cipher")?;
-    value.word_or_auto(ContentCipher::ALL).map(|fixed| fixed.map_or(CipherChoice::Auto, CipherChoice::Fixed))
+    value
+        .word_or_auto(ContentCipher::ALL)
+        .map(|fixed| fixed.map_or(CipherChoice::Auto, CipherChoice::Fixed))
 }
 
 fn key_transport(section: &Section<'_>) -> Option<KeyTransportChoice> {

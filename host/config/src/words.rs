@@ -67,7 +67,9 @@ pub(crate) fn dictionaries(directory: &Directory<'_>) -> Dictionaries {
         }
         match Dictionary::compile(&terms, &patterns) {
             Ok(dictionary) => dictionaries.insert(name, dictionary),
-            Err(error) => directory.problems.add(Problem::with_file(file, error.to_string())),
+            Err(error) => directory
+                .problems
+                .add(Problem::with_file(file, error.to_string())),
         }
     }
     dictionaries
@@ -85,7 +87,10 @@ fn texts(
             continue;
         };
         if texts.iter().any(|(other, _, _)| *other == name) {
-            directory.problems.add(Problem::with_file(file, format!("two files of one name: {name}")));
+            directory.problems.add(Problem::with_file(
+                file,
+                format!("two files of one name: {name}"),
+            ));
             continue;
         }
         // A file that cannot be read still counts as there: the grants that name it are right.
@@ -112,15 +117,23 @@ fn entries<'t>(text: &'t str, before: &str) -> Vec<Entry<'t>> {
         });
         inside.map_or(line, |(at, _)| &line[..at])
     };
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(line, text)| Entry { line, text: comment(text).trim() })
+        .map(|(line, text)| Entry {
+            line,
+            text: comment(text).trim(),
+        })
         .collect()
 }
 
 fn enclosed(text: &str, mark: char) -> Option<&str> {
-    text.strip_prefix(mark)?.strip_suffix(mark).filter(|inside| !inside.is_empty())
+    text.strip_prefix(mark)?
+        .strip_suffix(mark)
+        .filter(|inside| !inside.is_empty())
 }
 
 #[cfg(test)]
@@ -130,12 +143,22 @@ mod tests {
     #[test]
     fn lines_and_comments() {
         let check = |text: &str, before: &str, expected: &[(usize, &str)]| {
-            let found: Vec<_> =
-                entries(text, before).iter().map(|entry| (entry.line, entry.text)).collect();
+            let found: Vec<_> = entries(text, before)
+                .iter()
+                .map(|entry| (entry.line, entry.text))
+                .collect();
             assert_eq!(found, expected, "{text:?}");
         };
-        check("# all\n\na.example # why\n b.example\n", " \t", &[(3, "a.example"), (4, "b.example")]);
-        check("C# and F#\r\nitem #1", "", &[(1, "C# and F#"), (2, "item #1")]);
+        check(
+            "# all\n\na.example # why\n b.example\n",
+            " \t",
+            &[(3, "a.example"), (4, "b.example")],
+        );
+        check(
+            "C# and F#\r\nitem #1",
+            "",
+            &[(1, "C# and F#"), (2, "item #1")],
+        );
     }
 
     #[test]

@@ -1,16 +1,28 @@
 //! `waxseal run`: one message through the policy, copies out.
+//!
+//! It exits 0 only when there are copies: one goes to standard output or, with `--out-dir`,
+//! into the directory with `outcome.json`; several need the directory. Refused is 69,
+//! deferred 75, quarantined 79, and nothing for anybody (discarded, dropped) 80, so that a pipe
+//! never takes an empty output for a mail.
+
+pub(crate) mod copies;
+pub(crate) mod report;
+pub(crate) mod transaction;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use waxseal_engine::Engine;
 use waxseal_message::Address;
-use waxseal_smime::Time;
+use waxseal_smime::{Clock, Time};
 
 use crate::args::{ReversePath, mailbox};
-use crate::clock;
-use crate::report::Failure;
+use crate::clock::{self, CommandClock};
+use crate::commands::check;
+use crate::output;
+use crate::report::{Exit, Failure};
 
 /// What `run` and `explain` take.
 #[derive(Args)]
@@ -57,6 +69,24 @@ pub(crate) struct RunArgs {
 }
 
 /// Takes the message through the policy and writes the copies.
-pub(crate) fn run(_args: RunArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::not_built("run"))
+pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
+    let now = CommandClock::from(args.at).now();
+    let loaded = check::load(&args.policy, now)?;
+    let (transaction, _) = transaction::read(&args, now)?;
+    let outcome = Engine::new(loaded.generation).process(transaction);
+    let copies = copies::of(&outcome);
+    if let Some(out_dir) = &args.out_dir {
+        copies::write(&outcome, out_dir)?;
+    } else if let ([_, _, ..], false) = (copies, args.json) {
+        let message = format!("{} different copies, and one standard output", copies.len());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("give --out-dir DIR: it gets every copy and outcome.json"));
+    }
+    report::about(&outcome);
+    if args.json {
+        output::print_json(&copies::report(&outcome, args.out_dir.as_deref()))?;
+    } else if let ([copy], None) = (copies, &args.out_dir) {
+        output::print(copy.message.to_bytes())?;
+    }
+    report::ending(&outcome)
 }
