@@ -120,6 +120,10 @@ pub struct Candidates {
 /// profile's, else the operator's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
+    /// Whether a profile was applied as a whole, or a filter asked for a protection to
+    /// order. A missing certificate is the profile's to answer in the first case, and an
+    /// error of the call in the second.
+    pub basis: Basis,
     /// The profile that it starts from.
     pub profile: Option<String>,
     /// Name of the signing identity.
@@ -136,6 +140,16 @@ pub struct Parameters {
     pub include_sender: Option<bool>,
     /// RFC 9788.
     pub protect_headers: Option<bool>,
+}
+
+/// Where a protection comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// `profiles.apply`.
+    #[default]
+    Profile,
+    /// `protect.*`.
+    Order,
 }
 
 /// A layer of S/MIME, for `inspect.layers`.

@@ -74,4 +74,6 @@ pub struct PolicyConfig {
     /// Names of the sending profiles: what grants may name, and what `profiles.names`
     /// answers in `validate-config`.
     pub profiles: Vec<String>,
+    /// Unix seconds: the clock of `validate-config`.
+    pub time: i64,
 }

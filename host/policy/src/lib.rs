@@ -19,16 +19,24 @@ pub mod capabilities;
 pub mod plan;
 pub mod transaction;
 
+mod bindings;
+mod clock;
+mod component;
 mod config;
 mod decision;
 mod describe;
 mod dictionary;
 mod error;
+mod filter;
 mod grants;
+mod host;
 mod limits;
 mod lists;
+mod load;
 mod policy;
+mod reply;
 mod runtime;
+mod table;
 mod trace;
 
 pub use capabilities::Capabilities;

@@ -44,3 +44,63 @@ impl Default for FilterLimits {
         }
     }
 }
+
+/// What an evaluation has used so far.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) read: usize,
+    pub(crate) records: usize,
+    pub(crate) waited: Duration,
+}
+
+/// Bounds memories and tables, and remembers that it said no: what the guest makes of it
+/// looks like a panic of its own.
+pub(crate) struct Limiter {
+    memory: usize,
+    table: usize,
+    refused: Option<String>,
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: &FilterLimits) -> Self {
+        Self {
+            memory: limits.memory,
+            table: limits.table,
+            refused: None,
+        }
+    }
+
+    /// What was refused, if anything.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    fn allow(&mut self, what: &str, desired: usize, limit: usize) -> bool {
+        if desired > limit {
+            self.refused = Some(format!("{what}: limit {limit}"));
+        }
+        desired <= limit
+    }
+}
+
+impl wasmtime::ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let limit = self.memory;
+        Ok(self.allow("octets of memory", desired, limit))
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let limit = self.table;
+        Ok(self.allow("elements of a table", desired, limit))
+    }
+}

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use waxseal_message::{Address, Error as MessageError, Message};
 
 use crate::capabilities::{CallError, CertificateView, Parameters};
@@ -65,6 +66,33 @@ pub struct Recipe {
     pub view: Message,
 }
 
+impl Recipe {
+    /// The message as it is: nothing is done to it.
+    pub fn plain(message: Message) -> Self {
+        Self {
+            digest: sha256(&message),
+            view: message.clone(),
+            base: message,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Will a copy made from this be an envelope of ours, or is it one already?
+    pub fn encrypted(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, Step::Protect(protection) if protection.choice.encrypted()))
+    }
+}
+
+/// SHA-256 of a message's octets.
+pub(crate) fn sha256(message: &Message) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(message.head());
+    hash.update(message.body());
+    hash.finalize().into()
+}
+
 impl PartialEq for Recipe {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest && self.steps == other.steps
@@ -73,6 +101,7 @@ impl PartialEq for Recipe {
 
 /// One step of a recipe.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // a recipe has a handful of steps, mostly protections
 pub enum Step {
     /// Sign, encrypt or both.
     Protect(Protection),
@@ -171,6 +200,18 @@ impl ProtectionMode {
         }
     }
 
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            ProtectionMode::Sign,
+            ProtectionMode::Encrypt,
+            ProtectionMode::SignEncrypt,
+            ProtectionMode::TripleWrap,
+        ]
+        .into_iter()
+        .find(|mode| mode.as_str() == name)
+    }
+
     /// Does it make an envelope?
     pub fn encrypts(self) -> bool {
         self != ProtectionMode::Sign
@@ -238,6 +279,17 @@ pub struct Reply {
     pub enhanced: Option<String>,
     /// One line of text.
     pub text: String,
+}
+
+impl std::fmt::Display for Reply {
+    /// As on the wire: `550 5.7.1 text`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(enhanced) = &self.enhanced {
+            write!(f, " {enhanced}")?;
+        }
+        write!(f, " {}", self.text)
+    }
 }
 
 /// What the chain ended with.

@@ -1,19 +1,27 @@
-//! One generation's filters.
+//! One generation's filters, and the chain.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::capabilities::Capabilities;
-use crate::config::PolicyConfig;
-use crate::decision::Decision;
-use crate::error::{LoadError, LoadReason, LoadStep};
+use crate::config::{OnError, PolicyConfig};
+use crate::decision::{Decision, FilterFailure};
+use crate::error::LoadError;
+use crate::filter::{Answer, Evaluated, Filter};
+use crate::host::{Evaluation, Failure};
+use crate::load;
+use crate::plan::{Reply, Verdict};
 use crate::runtime::Runtime;
+use crate::table::Table;
+use crate::trace::Trace;
 use crate::transaction::Transaction;
 
 /// One generation's filters, ready to run.
 pub struct Policy {
-    filters: Vec<FilterInfo>,
+    runtime: Arc<Runtime>,
+    filters: Vec<Filter>,
 }
 
 /// A loaded filter.
@@ -31,25 +39,170 @@ pub struct FilterInfo {
 }
 
 impl Policy {
-    /// Loads every filter, step by step. The first failure is returned.
-    pub fn load(_runtime: &Arc<Runtime>, _config: PolicyConfig) -> Result<Self, LoadError> {
-        Err(LoadError::new(
-            LoadStep::Runtime,
-            LoadReason::Engine("not built yet".into()),
-        ))
+    /// Loads every filter, step by step. The first failure is returned, and nothing of the
+    /// policy is in service.
+    pub fn load(runtime: &Arc<Runtime>, config: PolicyConfig) -> Result<Self, LoadError> {
+        Ok(Self {
+            filters: load::filters(runtime, config)?,
+            runtime: runtime.clone(),
+        })
     }
 
-    /// Runs the chain over one transaction.
+    /// Runs the chain over one transaction. Blocks the calling thread: for a slot when the
+    /// pool is in use, for the filters, and for what they look up.
     pub fn decide(
         &self,
-        _transaction: &Arc<Transaction>,
-        _capabilities: Arc<dyn Capabilities>,
+        transaction: &Arc<Transaction>,
+        capabilities: Arc<dyn Capabilities>,
     ) -> Decision {
-        unimplemented!()
+        let mut chain = Chain::new(transaction, &capabilities);
+        let verdict = match self.filters.is_empty() {
+            true => None,
+            false => match self.runtime.slots.acquire() {
+                Some(_slot) => self.run(&mut chain),
+                None => Some(chain.overloaded()),
+            },
+        };
+        if verdict.is_none() {
+            let table = &mut chain.evaluation.table;
+            table.settle_on_delivery(capabilities.as_ref());
+        }
+        Decision {
+            verdict: verdict.unwrap_or(Verdict::Deliver),
+            plan: chain.evaluation.table.plan,
+            trace: chain.trace,
+            decided_by: chain.decided_by,
+            failures: chain.failures,
+        }
+    }
+
+    /// The verdict that ends the chain; `None` when the plan is to be carried out.
+    fn run(&self, chain: &mut Chain) -> Option<Verdict> {
+        for filter in &self.filters {
+            if chain.accepted && !filter.always {
+                continue;
+            }
+            if let Some(verdict) = chain.step(&self.runtime, filter) {
+                return Some(verdict);
+            }
+        }
+        None
     }
 
     /// The filters, in order.
     pub fn filters(&self) -> impl Iterator<Item = FilterInfo> + '_ {
-        self.filters.iter().cloned()
+        self.filters.iter().map(|filter| filter.info.clone())
+    }
+}
+
+/// One transaction on its way through the filters.
+struct Chain {
+    evaluation: Evaluation,
+    accepted: bool,
+    decided_by: Option<String>,
+    trace: Trace,
+    failures: Vec<FilterFailure>,
+}
+
+impl Chain {
+    fn new(transaction: &Arc<Transaction>, capabilities: &Arc<dyn Capabilities>) -> Self {
+        Self {
+            evaluation: Evaluation {
+                transaction: transaction.clone(),
+                capabilities: capabilities.clone(),
+                table: Table::new(transaction),
+                notes: BTreeMap::new(),
+            },
+            accepted: false,
+            decided_by: None,
+            trace: Trace::default(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// One filter. Its changes stand when it answered; its obligations stand in any case.
+    fn step(&mut self, runtime: &Runtime, filter: &Filter) -> Option<Verdict> {
+        let Evaluated {
+            evaluation,
+            mut trace,
+            answer,
+        } = filter.evaluate(runtime, self.evaluation.clone());
+        let name = &filter.settings.name;
+        let verdict = match answer {
+            Ok(answer) => {
+                self.evaluation = evaluation;
+                self.evaluation.table.oblige_encrypted();
+                self.answered(name, answer)
+            }
+            Err(failure) => {
+                self.evaluation.table.undo(evaluation.table);
+                let failure = failed(filter, failure);
+                trace.failure = Some(failure.clone());
+                self.failures.push(failure);
+                self.on_error(name, filter.on_error)
+            }
+        };
+        self.trace.filters.push(trace);
+        verdict
+    }
+
+    fn answered(&mut self, name: &str, answer: Answer) -> Option<Verdict> {
+        match answer {
+            Answer::Proceed => None,
+            Answer::Accept => {
+                self.accepted = true;
+                self.decided_by.get_or_insert_with(|| name.to_owned());
+                None
+            }
+            Answer::End(verdict) => {
+                self.decided_by = Some(name.to_owned());
+                Some(verdict)
+            }
+        }
+    }
+
+    fn on_error(&mut self, name: &str, on_error: OnError) -> Option<Verdict> {
+        let verdict = match on_error {
+            OnError::Skip => return None,
+            OnError::Defer => Verdict::Defer(reply(
+                451,
+                "4.3.0",
+                "the mail policy failed; try again later",
+            )),
+            OnError::Reject => Verdict::Reject(reply(550, "5.3.0", "the mail policy failed")),
+        };
+        self.decided_by = Some(name.to_owned());
+        Some(verdict)
+    }
+
+    fn overloaded(&mut self) -> Verdict {
+        self.failures.push(FilterFailure {
+            filter: String::new(),
+            code: "policy.overloaded",
+            message: "no slot is free to evaluate this message in".to_owned(),
+            on_error: OnError::Defer,
+        });
+        // RFC 3463 §3.4: system not accepting messages.
+        Verdict::Defer(reply(451, "4.3.2", "too busy; try again later"))
+    }
+}
+
+fn failed(filter: &Filter, failure: Failure) -> FilterFailure {
+    let Failure { code, message } = failure;
+    let name = filter.settings.name.as_str();
+    tracing::warn!(filter = name, code, message, "a filter failed");
+    FilterFailure {
+        filter: name.to_owned(),
+        code,
+        message,
+        on_error: filter.on_error,
+    }
+}
+
+fn reply(code: u16, enhanced: &str, text: &str) -> Reply {
+    Reply {
+        code,
+        enhanced: Some(enhanced.to_owned()),
+        text: text.to_owned(),
     }
 }
