@@ -136,6 +136,11 @@ mod tests {
             "multipart/mixed",
             Some("a b"),
         );
+        check(
+            "multipart/mixed; boundary*=\"us-ascii''a%20b\"",
+            "multipart/mixed",
+            Some("a b"),
+        );
         check("multipart/mixed; boundary=\"\"", "multipart/mixed", None);
         check("multipart/mixed", "multipart/mixed", None);
         check("text/plain; boundary=x", "text/plain", None);

@@ -38,20 +38,19 @@ impl Structured {
         Self { value, parameters }
     }
 
-    /// The octets of a parameter as they were written, continuations joined (RFC 2231 §3).
+    /// The octets of a parameter, RFC 2231 undone.
     pub(crate) fn octets(&self, name: &str) -> Option<Vec<u8>> {
         match self.plain(name) {
             Some(plain) => Some(plain.to_vec()),
-            None => self
-                .extended(name)
-                .map(|pieces| pieces.into_iter().flat_map(|piece| piece.octets).collect()),
+            None => self.extended(name).map(|pieces| decode_pieces(&pieces).1),
         }
     }
 
     /// The text of a parameter: RFC 2231 undone, else RFC 2047, which many write there.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         if let Some(pieces) = self.extended(name) {
-            return Some(decode_pieces(pieces));
+            let (charset, octets) = decode_pieces(&pieces);
+            return Some(charset::decode(charset, &octets));
         }
         self.plain(name).map(encoded_word::decode)
     }
@@ -110,8 +109,9 @@ fn section(suffix: &str) -> Option<(usize, bool)> {
     }
 }
 
-/// RFC 2231 §4.1: `charset'language'` opens the first section when it is encoded.
-fn decode_pieces(pieces: Vec<Piece>) -> String {
+/// The charset and the octets: `charset'language'` opens the first section when it is encoded
+/// (RFC 2231 §4.1).
+fn decode_pieces(pieces: &[Piece]) -> (Option<&str>, Vec<u8>) {
     let mut charset = None;
     let mut octets = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -129,7 +129,7 @@ fn decode_pieces(pieces: Vec<Piece>) -> String {
             octets.extend_from_slice(text);
         }
     }
-    charset::decode(charset, &octets)
+    (charset, octets)
 }
 
 fn decode_percent(text: &[u8], out: &mut Vec<u8>) {
