@@ -226,7 +226,7 @@ pub(crate) fn to_definite(element: &Element<'_>) -> Result<Zeroizing<Vec<u8>>, D
     if element.identifier & UNIVERSAL == 0 && !structured {
         return Ok(tlv(element.identifier & !CONSTRUCTED, &element.octets()?));
     }
-    let mut content = Zeroizing::new(Vec::new());
+    let mut content = Zeroizing::new(Vec::with_capacity(2 * element.content.len()));
     let mut inside = element.inside();
     while !inside.is_empty() {
         content.extend_from_slice(&to_definite(&inside.next()?)?);

@@ -110,15 +110,9 @@ impl CertificateDirectory {
         if path.is_dir() {
             return;
         }
-        match read_certificates(path) {
+        match parsed_file(path) {
             Ok(all) => all.into_iter().for_each(|each| match each {
-                Ok(certificate) => {
-                    self.entries.push(Entry {
-                        certificate,
-                        origin,
-                        file: path.to_owned(),
-                    });
-                }
+                Ok(certificate) => self.take(directory, path, certificate, origin),
                 Err(defect) => self.note(directory, path, Error::content(path, defect)),
             }),
             Err(error) if is_certificate_name(path) => self.note(directory, path, error),
@@ -126,6 +120,20 @@ impl CertificateDirectory {
             Err(Error::Content { .. }) => {}
             Err(error) => self.note(directory, path, error),
         }
+    }
+
+    /// A certificate that names nobody is kept, and said to be of little use.
+    fn take(&mut self, directory: &Path, path: &Path, certificate: Certificate, origin: Origin) {
+        let names_nobody = certificate.addresses().is_empty() && certificate.domains().is_empty();
+        if names_nobody && !certificate.can_issue() {
+            let defect = Defect::NoAddress(certificate.subject());
+            self.note(directory, path, Error::content(path, defect));
+        }
+        self.entries.push(Entry {
+            certificate,
+            origin,
+            file: path.to_owned(),
+        });
     }
 
     /// Pinned before imported, and of two copies the first.
@@ -194,10 +202,8 @@ impl CertificateSource for CertificateDirectory {
 
 /// All certificates of one file: PEM, DER, PKCS #7, or PKCS #12 that needs no passphrase.
 pub fn load_certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
-    read_certificates(path)?
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .map_err(|defect| Error::content(path, defect))
+    let octets = files::read(path, MAX_SIZE)?;
+    read_certificates(&octets).map_err(|defect| Error::content(path, defect))
 }
 
 /// Trust anchors: of one file, or of all files in a directory. Unlike in a store of
@@ -219,14 +225,22 @@ pub fn load_anchors(path: &Path) -> Result<Anchors, Error> {
     Ok(Anchors::new(anchors))
 }
 
+/// All certificates in the octets of such a file.
+pub fn read_certificates(octets: &[u8]) -> Result<Vec<Certificate>, Defect> {
+    parsed(octets)?.into_iter().collect()
+}
+
 type Parsed = Result<Certificate, Defect>;
 
-fn read_certificates(path: &Path) -> Result<Vec<Parsed>, Error> {
+fn parsed_file(path: &Path) -> Result<Vec<Parsed>, Error> {
     let octets = files::read(path, MAX_SIZE)?;
-    let certificates =
-        bundle::certificates(&octets).map_err(|defect| Error::content(path, defect))?;
+    parsed(&octets).map_err(|defect| Error::content(path, defect))
+}
+
+fn parsed(octets: &[u8]) -> Result<Vec<Parsed>, Defect> {
+    let certificates = bundle::certificates(octets)?;
     if certificates.is_empty() {
-        return Err(Error::content(path, Defect::NoCertificate));
+        return Err(Defect::NoCertificate);
     }
     let parse = |octets: &Vec<u8>| {
         Certificate::from_der(octets).map_err(|error| Defect::Certificate(error.to_string()))

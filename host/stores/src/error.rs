@@ -39,6 +39,9 @@ pub enum Defect {
     /// It has private keys, but none that belongs to one of the certificates.
     #[error("no certificate belongs to its private key")]
     NoMatch,
+    /// A certificate in a store names no address and no domain, so nobody finds it.
+    #[error("a certificate in it names no address and no domain: {0}")]
+    NoAddress(String),
     /// None of the certificates that have a private key may sign.
     #[error("no certificate with a private key may sign")]
     NoSigner,
@@ -58,6 +61,7 @@ impl Defect {
             Self::NoCertificate => "file.no-certificate",
             Self::NoKey => "file.no-key",
             Self::NoMatch => "identity.no-match",
+            Self::NoAddress(_) => "certificate.no-address",
             Self::NoSigner => "identity.no-signer",
         }
     }

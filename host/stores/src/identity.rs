@@ -48,6 +48,16 @@ pub fn load_identity(
     })
 }
 
+/// The identities in the octets of such a file, the youngest certificate first.
+pub fn read_identities(
+    name: &str,
+    octets: &[u8],
+    secret: Option<&Secret>,
+    provider: &dyn Provider,
+) -> Result<Vec<Identity>, Defect> {
+    assemble(name, &bundle::open(octets, secret)?, provider)
+}
+
 fn open(path: &Path, secret: Option<&Secret>) -> Result<bundle::Contents, Error> {
     let octets = files::read(path, MAX_SIZE)?;
     bundle::open(&octets, secret).map_err(|defect| Error::content(path, defect))

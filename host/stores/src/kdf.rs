@@ -97,11 +97,16 @@ impl Hash {
         }
     }
 
-    fn of(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    /// The digest of the parts, digested again until it was done `times` times.
+    fn repeated(self, parts: &[&[u8]], times: u64) -> Zeroizing<Vec<u8>> {
         with_digest!(self, D => {
             let mut digest = D::new();
             parts.iter().for_each(|part| Digest::update(&mut digest, part));
-            Zeroizing::new(digest.finalize().to_vec())
+            let mut value = digest.finalize();
+            for _ in 1..times {
+                value = D::digest(value);
+            }
+            Zeroizing::new(value.to_vec())
         })
     }
 
@@ -192,10 +197,7 @@ pub(crate) fn pkcs12_unlimited(
     input.extend_from_slice(&Zeroizing::new(stretched(form, block)));
     let mut out = Zeroizing::new(Vec::with_capacity(size + digest));
     while out.len() < size {
-        let mut a = hash.of(&[&diversifier, &input]);
-        for _ in 1..iterations {
-            a = hash.of(&[&a]);
-        }
+        let a = hash.repeated(&[&diversifier, &input], iterations);
         out.extend_from_slice(&a);
         let b = Zeroizing::new(a.iter().copied().cycle().take(block).collect::<Vec<u8>>());
         input
@@ -234,11 +236,7 @@ pub(crate) fn pbkdf1(
     work: &mut Work,
 ) -> Result<Zeroizing<Vec<u8>>, Defect> {
     work.charge(iterations, 1)?;
-    let mut t = hash.of(&[passphrase, salt]);
-    for _ in 1..iterations {
-        t = hash.of(&[&t]);
-    }
-    Ok(t)
+    Ok(hash.repeated(&[passphrase, salt], iterations))
 }
 
 /// The derivations that PBES2 and PBMAC1 name.

@@ -6,6 +6,7 @@
 //! - [`CertificateDirectory`]: other people's certificates by address and domain, as a
 //!   [`CertificateSource`](waxseal_smime::CertificateSource).
 //! - [`load_certificates`], [`load_anchors`]: the certificates of a file; trust anchors.
+//! - [`read_identities`], [`read_certificates`]: the same from octets that came another way.
 //! - [`write_pkcs12`], [`pem_certificate`], [`pem_private_key`], [`write_secret`]: what
 //!   `cert generate` and `demo` make.
 //!
@@ -39,10 +40,12 @@ mod pkcs12;
 mod scoreboard;
 mod text;
 
-pub use directory::{CertificateDirectory, Entry, Problem, load_anchors, load_certificates};
+pub use directory::{
+    CertificateDirectory, Entry, Problem, load_anchors, load_certificates, read_certificates,
+};
 pub use error::{Defect, Error};
 pub use files::{Existing, write_secret};
-pub use identity::{LoadedIdentity, load_identity};
+pub use identity::{LoadedIdentity, load_identity, read_identities};
 pub use passphrase::{Passphrase, Secret};
 pub use pkcs12::{Pkcs12Entry, Pkcs12Options, write_pkcs12};
 pub use text::{pem_certificate, pem_encrypted_private_key, pem_private_key};

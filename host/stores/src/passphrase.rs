@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub enum Passphrase {
     /// The content of a file, less one newline at its end.
     File(PathBuf),
-    /// The value of an environment variable.
+    /// The value of an environment variable, which stays in the environment.
     Environment(String),
     /// Known already, for example typed in.
     Given(Secret),
@@ -70,21 +70,23 @@ impl Secret {
         let mut forms = Vec::new();
         if let Ok(text) = std::str::from_utf8(&self.0) {
             // RFC 7292 §B.1: a BMPString, big-endian, ended by two octets of zero.
-            forms.push(big_endian(text.encode_utf16()));
+            forms.push(big_endian(text.encode_utf16(), self.0.len()));
         }
         if self.0.is_empty() {
             // No passphrase at all (NSS, Windows) against an empty one (OpenSSL).
             forms.push(Zeroizing::new(Vec::new()));
         } else if !self.0.is_ascii() {
             // Programs that took each octet for a character, as OpenSSL before 1.1 did.
-            forms.push(big_endian(self.0.iter().map(|octet| u16::from(*octet))));
+            let characters = self.0.iter().map(|octet| u16::from(*octet));
+            forms.push(big_endian(characters, self.0.len()));
         }
         forms
     }
 }
 
-fn big_endian(units: impl Iterator<Item = u16>) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(128));
+/// There are never more units than octets in UTF-8: the buffer does not move and leave a copy.
+fn big_endian(units: impl Iterator<Item = u16>, octets: usize) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(2 * octets + 2));
     for unit in units.chain([0]) {
         out.extend_from_slice(&unit.to_be_bytes());
     }

@@ -9,10 +9,26 @@ use std::path::{Path, PathBuf};
 /// File, passphrase, result. example11 has a MAC with BLAKE2b; nomac_parse holds a safe of type
 /// EnvelopedData, for no recipient.
 const TABLE: &[(&str, &str, &str)] = &[
-    ("cryptography-pkcs12/cert-aes256cbc-no-key.p12", "cryptography", "1+0"),
-    ("cryptography-pkcs12/cert-key-aes256cbc.p12", "cryptography", "1+1"),
-    ("cryptography-pkcs12/cert-none-key-none.p12", "cryptography", "1+1"),
-    ("cryptography-pkcs12/cert-rc2-key-3des.p12", "cryptography", "1+1"),
+    (
+        "cryptography-pkcs12/cert-aes256cbc-no-key.p12",
+        "cryptography",
+        "1+0",
+    ),
+    (
+        "cryptography-pkcs12/cert-key-aes256cbc.p12",
+        "cryptography",
+        "1+1",
+    ),
+    (
+        "cryptography-pkcs12/cert-none-key-none.p12",
+        "cryptography",
+        "1+1",
+    ),
+    (
+        "cryptography-pkcs12/cert-rc2-key-3des.p12",
+        "cryptography",
+        "1+1",
+    ),
     ("cryptography-pkcs12/java-truststore.p12", "", "2+0"),
     ("cryptography-pkcs12/name-1-no-pwd.p12", "", "3+1"),
     ("cryptography-pkcs12/name-1-pwd.p12", "password", "3+1"),
@@ -25,29 +41,85 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("cryptography-pkcs12/name-all-no-pwd.p12", "", "3+1"),
     ("cryptography-pkcs12/name-all-pwd.p12", "password", "3+1"),
     ("cryptography-pkcs12/name-unicode-no-pwd.p12", "", "3+1"),
-    ("cryptography-pkcs12/name-unicode-pwd.p12", "password", "3+1"),
-    ("cryptography-pkcs12/no-cert-key-aes256cbc.p12", "cryptography", "0+1"),
+    (
+        "cryptography-pkcs12/name-unicode-pwd.p12",
+        "password",
+        "3+1",
+    ),
+    (
+        "cryptography-pkcs12/no-cert-key-aes256cbc.p12",
+        "cryptography",
+        "0+1",
+    ),
     ("cryptography-pkcs12/no-cert-name-2-no-pwd.p12", "", "2+0"),
-    ("cryptography-pkcs12/no-cert-name-2-pwd.p12", "password", "2+0"),
+    (
+        "cryptography-pkcs12/no-cert-name-2-pwd.p12",
+        "password",
+        "2+0",
+    ),
     ("cryptography-pkcs12/no-cert-name-3-no-pwd.p12", "", "2+0"),
-    ("cryptography-pkcs12/no-cert-name-3-pwd.p12", "password", "2+0"),
+    (
+        "cryptography-pkcs12/no-cert-name-3-pwd.p12",
+        "password",
+        "2+0",
+    ),
     ("cryptography-pkcs12/no-cert-name-all-no-pwd.p12", "", "2+0"),
-    ("cryptography-pkcs12/no-cert-name-all-pwd.p12", "password", "2+0"),
-    ("cryptography-pkcs12/no-cert-name-unicode-no-pwd.p12", "", "2+0"),
-    ("cryptography-pkcs12/no-cert-name-unicode-pwd.p12", "password", "2+0"),
+    (
+        "cryptography-pkcs12/no-cert-name-all-pwd.p12",
+        "password",
+        "2+0",
+    ),
+    (
+        "cryptography-pkcs12/no-cert-name-unicode-no-pwd.p12",
+        "",
+        "2+0",
+    ),
+    (
+        "cryptography-pkcs12/no-cert-name-unicode-pwd.p12",
+        "password",
+        "2+0",
+    ),
     ("cryptography-pkcs12/no-cert-no-name-no-pwd.p12", "", "2+0"),
-    ("cryptography-pkcs12/no-cert-no-name-pwd.p12", "password", "2+0"),
+    (
+        "cryptography-pkcs12/no-cert-no-name-pwd.p12",
+        "password",
+        "2+0",
+    ),
     ("cryptography-pkcs12/no-name-no-pwd.p12", "", "3+1"),
     ("cryptography-pkcs12/no-name-pwd.p12", "password", "3+1"),
     ("cryptography-pkcs12/no-password.p12", "", "1+1"),
-    ("rustcrypto-pkcs12/ValidCertificatePathTest1EE.p12", "password", "1+1"),
-    ("rustcrypto-pkcs12/ValidCertificatePathTest1EE_firefox.p12", "password", "1+1"),
-    ("rustcrypto-pkcs12/ValidCertificatePathTest1EE_macos.p12", "password", "1+1"),
-    ("rustcrypto-pkcs12/ValidCertificatePathTest1EE_windows_aes.p12.pfx", "password", "1+1"),
-    ("rustcrypto-pkcs12/ValidCertificatePathTest1EE_windows_tdes.p12.pfx", "password", "1+1"),
+    (
+        "rustcrypto-pkcs12/ValidCertificatePathTest1EE.p12",
+        "password",
+        "1+1",
+    ),
+    (
+        "rustcrypto-pkcs12/ValidCertificatePathTest1EE_firefox.p12",
+        "password",
+        "1+1",
+    ),
+    (
+        "rustcrypto-pkcs12/ValidCertificatePathTest1EE_macos.p12",
+        "password",
+        "1+1",
+    ),
+    (
+        "rustcrypto-pkcs12/ValidCertificatePathTest1EE_windows_aes.p12.pfx",
+        "password",
+        "1+1",
+    ),
+    (
+        "rustcrypto-pkcs12/ValidCertificatePathTest1EE_windows_tdes.p12.pfx",
+        "password",
+        "1+1",
+    ),
     ("rustcrypto-pkcs12/example.pfx", "", "1+1"),
     ("rustcrypto-pkcs12/example10.pfx", "1234", "1+1"),
-    ("rustcrypto-pkcs12/example11.pfx", "1234", "file.unsupported"),
+    (
+        "rustcrypto-pkcs12/example11.pfx",
+        "1234",
+        "file.unsupported",
+    ),
     ("rustcrypto-pkcs12/example12.pfx", "1234", "1+1"),
     ("rustcrypto-pkcs12/example13.pfx", "1234", "1+1"),
     ("rustcrypto-pkcs12/example14.pfx", "1234", "1+1"),
@@ -62,7 +134,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("rustcrypto-pkcs12/example7.pfx", "1234", "2+1"),
     ("rustcrypto-pkcs12/example8.pfx", "1234", "1+1"),
     ("rustcrypto-pkcs12/example9.pfx", "1234", "1+1"),
-    ("mimekit-smime/certificate-authority.pfx", "no.secret", "1+1"),
+    (
+        "mimekit-smime/certificate-authority.pfx",
+        "no.secret",
+        "1+1",
+    ),
     ("mimekit-smime/dnsnames/smime.pfx", "no.secret", "4+1"),
     ("mimekit-smime/dsa/smime.pfx", "no.secret", "4+1"),
     ("mimekit-smime/ec/smime.pfx", "no.secret", "4+1"),
@@ -82,22 +158,74 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("openssl/pkcs12_data/bad1.p12", "", "file.damaged"),
     ("openssl/pkcs12_data/bad2.p12", "", "file.damaged"),
     ("openssl/pkcs12_data/bad3.p12", "", "file.damaged"),
-    ("openssl/pkcs12_data/nomac_parse.p12", "testpassword", "file.unsupported"),
+    (
+        "openssl/pkcs12_data/nomac_parse.p12",
+        "testpassword",
+        "file.unsupported",
+    ),
     ("openssl/pkcs12_data/pbmac1_256_256.good.p12", "1234", "1+1"),
-    ("openssl/pkcs12_data/pbmac1_256_256.good-shorter-key-len.p12", "1234", "1+1"),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.good-shorter-key-len.p12",
+        "1234",
+        "1+1",
+    ),
     ("openssl/pkcs12_data/pbmac1_512_256.good.p12", "1234", "1+1"),
     ("openssl/pkcs12_data/pbmac1_512_512.good.p12", "1234", "1+1"),
-    ("openssl/pkcs12_data/pbmac1_sha1_hmac_and_prf.p12", "1234", "1+1"),
-    ("openssl/pkcs12_data/pbmac1_256_256.bad-iter.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.bad-key-len.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.bad-len.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.bad-salt-type.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.bad-salt.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.negative-len.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.no-len.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.no-salt.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.very-big-len.p12", "1234", "file.damaged"),
-    ("openssl/pkcs12_data/pbmac1_256_256.zero-len.p12", "1234", "file.damaged"),
+    (
+        "openssl/pkcs12_data/pbmac1_sha1_hmac_and_prf.p12",
+        "1234",
+        "1+1",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.bad-iter.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.bad-key-len.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.bad-len.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.bad-salt-type.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.bad-salt.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.negative-len.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.no-len.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.no-salt.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.very-big-len.p12",
+        "1234",
+        "file.damaged",
+    ),
+    (
+        "openssl/pkcs12_data/pbmac1_256_256.zero-len.p12",
+        "1234",
+        "file.damaged",
+    ),
 ];
 
 fn corpus() -> Option<PathBuf> {
@@ -106,7 +234,10 @@ fn corpus() -> Option<PathBuf> {
     if corpus.is_dir() {
         return Some(corpus);
     }
-    let message = format!("NOT RUN: no corpus at {}; set WAXSEAL_CORPUS", corpus.display());
+    let message = format!(
+        "NOT RUN: no corpus at {}; set WAXSEAL_CORPUS",
+        corpus.display()
+    );
     assert!(std::env::var_os("CI").is_none(), "{message}");
     eprintln!("{message}");
     None
@@ -131,7 +262,10 @@ fn every_container_of_the_corpus() {
         }
     }
     let right = TABLE.len() - wrong.len();
-    println!("PKCS #12 corpus: {right} of {} files as expected", TABLE.len());
+    println!(
+        "PKCS #12 corpus: {right} of {} files as expected",
+        TABLE.len()
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -139,11 +273,17 @@ fn every_container_of_the_corpus() {
 #[test]
 fn a_wrong_passphrase_is_told_from_damage() {
     let Some(corpus) = corpus() else { return };
-    let sound = TABLE.iter().filter(|(_, _, expected)| expected.contains('+'));
+    let sound = TABLE
+        .iter()
+        .filter(|(_, _, expected)| expected.contains('+'));
     for (file, _, _) in sound {
         let octets = std::fs::read(corpus.join(file)).unwrap();
         // Files without a MAC and without encryption have nothing to hold a passphrase against.
-        assert_eq!(outcome(&octets, "surely not this"), "passphrase.wrong", "{file}");
+        assert_eq!(
+            outcome(&octets, "surely not this"),
+            "passphrase.wrong",
+            "{file}"
+        );
     }
 }
 
@@ -152,14 +292,24 @@ fn a_wrong_passphrase_is_told_from_damage() {
 fn the_table_is_complete() {
     let Some(corpus) = corpus() else { return };
     let covered = |name: &str| TABLE.iter().any(|(file, _, _)| *file == name);
-    let mut pending: Vec<PathBuf> =
-        ["cryptography-pkcs12", "rustcrypto-pkcs12", "mimekit-smime", "openssl", "rfc9216", "lamps-protected-headers"]
-            .map(|directory| corpus.join(directory))
-            .to_vec();
+    let mut pending: Vec<PathBuf> = [
+        "cryptography-pkcs12",
+        "rustcrypto-pkcs12",
+        "mimekit-smime",
+        "openssl",
+        "rfc9216",
+        "lamps-protected-headers",
+    ]
+    .map(|directory| corpus.join(directory))
+    .to_vec();
     while let Some(directory) = pending.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.strip_prefix(&corpus).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(&corpus)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 pending.push(path);
             } else if name.ends_with(".p12") || name.ends_with(".pfx") {
