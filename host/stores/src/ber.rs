@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OID: u8 = 0x06;
 pub(crate) const BMP_STRING: u8 = 0x1e;

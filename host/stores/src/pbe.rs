@@ -34,26 +34,30 @@ enum Cipher {
     Rc2 { bits: usize, size: usize },
 }
 
-/// Where the key of a scheme comes from.
-enum Scheme {
+/// A cipher, and where its key and initialisation vector come from.
+struct Scheme {
+    cipher: Cipher,
+    source: Source,
+}
+
+enum Source {
     Pbes2 {
         derivation: Derivation,
-        cipher: Cipher,
         iv: Vec<u8>,
     },
     Pkcs12 {
         salt: Vec<u8>,
         iterations: u64,
-        cipher: Cipher,
         key_size: usize,
     },
     Pbes1 {
         salt: Vec<u8>,
         iterations: u64,
         hash: Hash,
-        cipher: Cipher,
     },
 }
+
+type Octets = Zeroizing<Vec<u8>>;
 
 impl<'a> Opener<'a> {
     pub(crate) fn new(secret: &'a Secret) -> Self {
@@ -86,12 +90,12 @@ impl<'a> Opener<'a> {
     ) -> Result<Zeroizing<Vec<u8>>, Defect> {
         let scheme = Scheme::read(algorithm)?;
         let mut forms = self.bmp.clone();
-        if !matches!(scheme, Scheme::Pkcs12 { .. }) {
+        if !matches!(scheme.source, Source::Pkcs12 { .. }) {
             forms.insert(0, Zeroizing::new(self.plain().to_vec()));
         }
         for form in forms {
-            let (cipher, key, iv) = scheme.derive(&form, &mut self.work)?;
-            match cipher.decrypt(&key, &iv, ciphertext) {
+            let (key, iv) = scheme.derive(&form, &mut self.work)?;
+            match scheme.cipher.decrypt(&key, &iv, ciphertext) {
                 Ok(plain) if ber::is_one_sequence(&plain) => return Ok(plain),
                 Ok(_) | Err(Defect::WrongPassphrase) => {}
                 Err(other) => return Err(other),
@@ -143,10 +147,9 @@ impl Scheme {
         {
             return Err(Defect::Damaged("a key length that does not fit the cipher"));
         }
-        Ok(Self::Pbes2 {
-            derivation,
+        Ok(Self {
             cipher,
-            iv,
+            source: Source::Pbes2 { derivation, iv },
         })
     }
 
@@ -156,68 +159,64 @@ impl Scheme {
         key_size: usize,
     ) -> Result<Self, Defect> {
         let (salt, iterations) = salt_and_iterations(parameters)?;
-        Ok(Self::Pkcs12 {
-            salt,
-            iterations,
+        Ok(Self {
             cipher,
-            key_size,
+            source: Source::Pkcs12 {
+                salt,
+                iterations,
+                key_size,
+            },
         })
     }
 
     fn read_pbes1(parameters: &Element<'_>, hash: Hash, cipher: Cipher) -> Result<Self, Defect> {
         let (salt, iterations) = salt_and_iterations(parameters)?;
-        Ok(Self::Pbes1 {
-            salt,
-            iterations,
-            hash,
+        Ok(Self {
             cipher,
+            source: Source::Pbes1 {
+                salt,
+                iterations,
+                hash,
+            },
         })
     }
 
-    fn derive(
-        &self,
-        form: &[u8],
-        work: &mut Work,
-    ) -> Result<(Cipher, Zeroizing<Vec<u8>>, Vec<u8>), Defect> {
-        Ok(match self {
-            Self::Pbes2 {
-                derivation,
-                cipher,
-                iv,
-            } => (
-                *cipher,
-                derivation.derive(form, cipher.key_size(), work)?,
-                iv.clone(),
-            ),
-            Self::Pkcs12 {
+    /// Key and initialisation vector.
+    fn derive(&self, form: &[u8], work: &mut Work) -> Result<(Octets, Octets), Defect> {
+        match &self.source {
+            Source::Pbes2 { derivation, iv } => {
+                let key = derivation.derive(form, self.cipher.key_size(), work)?;
+                Ok((key, Zeroizing::new(iv.clone())))
+            }
+            Source::Pkcs12 {
                 salt,
                 iterations,
-                cipher,
                 key_size,
             } => {
                 let salted = (&salt[..], *iterations);
                 let mut key = kdf::pkcs12(Hash::Sha1, Purpose::Key, form, salted, *key_size, work)?;
-                if matches!(cipher, Cipher::TripleDes) && *key_size == 16 {
+                if matches!(self.cipher, Cipher::TripleDes) && *key_size == 16 {
+                    // Two-key triple DES: the first key again.
                     key.extend_from_within(..8);
                 }
-                let iv = kdf::pkcs12(Hash::Sha1, Purpose::Iv, form, salted, 8, work)?;
-                (*cipher, key, iv.to_vec())
+                Ok((
+                    key,
+                    kdf::pkcs12(Hash::Sha1, Purpose::Iv, form, salted, 8, work)?,
+                ))
             }
-            Self::Pbes1 {
+            Source::Pbes1 {
                 salt,
                 iterations,
                 hash,
-                cipher,
             } => {
                 // RFC 8018 §6.1.2: eight octets of key, then eight of IV.
                 let derived = kdf::pbkdf1(*hash, form, (salt, *iterations), work)?;
-                (
-                    *cipher,
+                Ok((
                     Zeroizing::new(derived[..8].to_vec()),
-                    derived[8..16].to_vec(),
-                )
+                    Zeroizing::new(derived[8..16].to_vec()),
+                ))
             }
-        })
+        }
     }
 }
 
