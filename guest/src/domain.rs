@@ -109,6 +109,6 @@ mod tests {
             "почемужеонинеговорятпорусски",
             "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l",
         );
-        check("παραδειγμα.example", "xn--hxajbheg2az3al.example");
+        check("παράδειγμα.example", "xn--hxajbheg2az3al.example");
     }
 }

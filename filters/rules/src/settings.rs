@@ -3,16 +3,14 @@
 //!
 //! The doc comments of this file are the descriptions in `schema.json`.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor, value},
-};
+use serde::{Deserialize, Deserializer, de};
 use waxseal_guest::{
     Reply,
     pattern::{AddressPattern, Pattern},
     profiles::Timing,
+    settings,
 };
 
 /// Settings of the stock filter `rules`.
@@ -294,34 +292,9 @@ impl<const CLASS: u16> Refusal<CLASS> {
 #[derive(Debug)]
 pub(crate) struct AnyOf<T>(pub(crate) Vec<T>);
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyOf<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany<T>(PhantomData<T>);
-
-        impl<'de, T: DeserializeOwned> Visitor<'de> for OneOrMany<T> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an entry or a list of entries")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
-                T::deserialize(value::StrDeserializer::new(text)).map(|one| vec![one])
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<T>, A::Error> {
-                T::deserialize(value::MapAccessDeserializer::new(map)).map(|one| vec![one])
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<T>, A::Error> {
-                Vec::deserialize(value::SeqAccessDeserializer::new(seq))
-            }
-        }
-
-        match deserializer.deserialize_any(OneOrMany(PhantomData))? {
-            list if list.is_empty() => Err(de::Error::custom("an empty list never matches")),
-            list => Ok(AnyOf(list)),
-        }
+        settings::one_or_many(deserializer).map(AnyOf)
     }
 }
 

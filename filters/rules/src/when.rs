@@ -170,14 +170,15 @@ impl Condition {
         let Some(AnyOf(conditions)) = &self.any else {
             return Ok(among);
         };
-        let (mut picked, mut left) = (Vec::new(), among);
+        let mut left = among.clone();
         for condition in conditions {
             let more = condition.pick(mail, left.clone())?.picked;
             left.retain(|index| !more.contains(index));
-            picked.extend(more);
         }
-        picked.sort_unstable();
-        Ok(picked)
+        Ok(among
+            .into_iter()
+            .filter(|index| !left.contains(index))
+            .collect())
     }
 
     fn pick_not(&self, mail: &impl Facts, among: Picked) -> Result<Picked, Error> {
