@@ -13,17 +13,17 @@ const LINE: usize = 57;
 /// What application/pkcs7-mime holds (RFC 8551 §3.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SmimeType {
-    SignedData,
-    EnvelopedData,
-    AuthEnvelopedData,
+    Signed,
+    Enveloped,
+    AuthEnveloped,
 }
 
 impl SmimeType {
     fn name(self) -> &'static str {
         match self {
-            Self::SignedData => "signed-data",
-            Self::EnvelopedData => "enveloped-data",
-            Self::AuthEnvelopedData => "authEnveloped-data",
+            Self::Signed => "signed-data",
+            Self::Enveloped => "enveloped-data",
+            Self::AuthEnveloped => "authEnveloped-data",
         }
     }
 }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn rule_02_media_type_parameters() {
         let fields = |octets: Vec<u8>| String::from_utf8(octets).unwrap().replace("\r\n ", " ");
-        let opaque = fields(pkcs7_mime(&[], SmimeType::AuthEnvelopedData, &[b"x"]));
+        let opaque = fields(pkcs7_mime(&[], SmimeType::AuthEnveloped, &[b"x"]));
         assert!(opaque.contains(
             "Content-Type: application/pkcs7-mime; smime-type=authEnveloped-data; name=\"smime.p7m\"\r\n"
         ));

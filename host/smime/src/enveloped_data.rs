@@ -64,9 +64,9 @@ pub(crate) fn write(
         tail.len(),
     );
     let kind = if cipher.is_authenticated() {
-        SmimeType::AuthEnvelopedData
+        SmimeType::AuthEnveloped
     } else {
-        SmimeType::EnvelopedData
+        SmimeType::Enveloped
     };
     Ok(Written {
         kind,

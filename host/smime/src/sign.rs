@@ -119,7 +119,7 @@ pub fn sign(
         }
         SignatureFormat::Opaque => {
             let pieces: [&[u8]; 3] = [&cms.head, &payload.entity, &cms.tail];
-            pkcs7_mime(&payload.outer, SmimeType::SignedData, &pieces)
+            pkcs7_mime(&payload.outer, SmimeType::Signed, &pieces)
         }
     };
     let signed = Message::parse(octets, context.limits)?;

@@ -218,3 +218,52 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
         body.replace('\r', "").trim()
     )
 }
+
+/// A directory of the shared corpus, which is optional: `None` says loudly that the test did
+/// not run, and in CI that is a failure.
+pub(crate) fn corpus(set: &str) -> Option<PathBuf> {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let root = std::env::var_os("WAXSEAL_CORPUS").map_or_else(default, PathBuf::from);
+    let path = root.join(set);
+    if path.is_dir() {
+        return Some(path);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "no corpus at {}",
+        path.display()
+    );
+    eprintln!(
+        "NOT RUN: no corpus at {}; set WAXSEAL_CORPUS",
+        path.display()
+    );
+    None
+}
+
+/// The files of a directory, with their names, in order.
+pub(crate) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    paths.sort();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    paths
+        .iter()
+        .map(|path| (name(path), std::fs::read(path).unwrap()))
+        .collect()
+}
+
+/// What a PEM file holds.
+pub(crate) fn from_pem(octets: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(octets);
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("-----BEGIN"))
+        .skip(1);
+    let body: String = lines
+        .take_while(|line| !line.starts_with("-----END"))
+        .collect();
+    let mail = format!("Content-Transfer-Encoding: base64\r\n\r\n{body}");
+    message(mail.as_bytes()).root().decoded().into_owned()
+}

@@ -1,0 +1,398 @@
+//! Certificates and requests that we make, paths and choices that we check.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use common::{NOW, Person, Workbench, authority, corpus, files, person, person_of, template};
+use waxseal_message::Address;
+use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_smime::certgen::{self, Template};
+use waxseal_smime::path::validate;
+use waxseal_smime::{
+    Anchors, Candidates, Certificate, ChoiceRules, Found, KeyAlgorithm, Origin, Provider, Purpose,
+    Time, choose,
+};
+
+const YEAR: i64 = 365 * 86_400;
+
+fn at_now() -> String {
+    format!("-attime {}", NOW.unix())
+}
+
+#[test]
+fn openssl_verifies_our_certificates_strictly() {
+    for key in [
+        "rsa-2048", "ec-p256", "ec-p384", "ec-p521", "ed25519", "x25519",
+    ] {
+        let bench = Workbench::new();
+        bench.certificate("ca.pem", authority().certificate());
+        bench.certificate("cert.pem", person(key).certificate());
+        let purpose = if key == "x25519" { "any" } else { "smimesign" };
+        bench.run(&format!(
+            "verify -x509_strict {} -purpose {purpose} -CAfile ca.pem cert.pem",
+            at_now()
+        ));
+    }
+}
+
+#[test]
+fn our_certificates_say_what_the_template_says() {
+    let address = Address::parse("gr\u{fc}n@example.org").unwrap();
+    let plain = Address::parse("green@example.org").unwrap();
+    let addresses = vec![plain.clone(), address.clone()];
+    let green = person_of(
+        &Template {
+            addresses,
+            ..template("Green")
+        },
+        &KeyAlgorithm::EcP256,
+    );
+    let certificate = green.certificate();
+    assert_eq!(certificate.addresses(), [plain, address]);
+    assert_eq!(certificate.subject(), "CN=Green,O=Example");
+    assert_eq!(certificate.not_before(), NOW.plus(-YEAR));
+    assert!(certificate.can_sign() && certificate.can_encrypt() && !certificate.can_issue());
+    assert!(authority().certificate().can_issue());
+    assert_eq!(certificate.serial().len(), 32);
+}
+
+#[test]
+fn openssl_accepts_our_requests() {
+    for key in ["rsa-2048", "ec-p521", "ed25519"] {
+        let request = certgen::request(&template("Asker"), &*person(key).identity.key).unwrap();
+        let bench = Workbench::new();
+        bench.put("request.der", &request);
+        let text = bench.run("req -verify -noout -text -inform der -in request.der");
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("email:asker@example.org"), "{text}");
+        assert!(text.contains("E-mail Protection"), "{text}");
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_is_its_own_anchor() {
+    let key = &person("rsa-2048").identity.key;
+    let own = certgen::self_signed(&template("Alone"), &**key, &RustCrypto).unwrap();
+    let anchors = Anchors::new(vec![own.clone()]);
+    assert_eq!(validate(&own, &[], &anchors, NOW, &RustCrypto), Ok(()));
+    let bench = Workbench::new();
+    bench.certificate("cert.pem", &own);
+    bench.run(&format!(
+        "verify {} -purpose smimesign -CAfile cert.pem cert.pem",
+        at_now()
+    ));
+}
+
+#[test]
+fn generated_keys_are_read_by_openssl() {
+    for key in [
+        "rsa-2048", "ec-p256", "ec-p384", "ec-p521", "ed25519", "x25519",
+    ] {
+        let bench = Workbench::new();
+        bench.key("key.pem", &person(key).pkcs8);
+        let public = bench.run("pkey -in key.pem -pubout -outform der");
+        assert_eq!(public, person(key).identity.key.public_key_info(), "{key}");
+    }
+}
+
+// Paths.
+
+/// An authority under the test authority, and somebody certified by it.
+fn through_intermediate() -> (Certificate, Certificate) {
+    let root = authority();
+    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP384).unwrap();
+    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let middle = certgen::intermediate(
+        &template("Middle"),
+        key.public_key_info(),
+        root.certificate(),
+        &*root.identity.key,
+        &RustCrypto,
+    );
+    let middle = middle.unwrap();
+    let info = person("rsa-2048").identity.key.public_key_info().to_vec();
+    let leaf = certgen::leaf(&template("Leaf"), &info, &middle, &*key, &RustCrypto).unwrap();
+    (middle, leaf)
+}
+
+fn check_path(
+    certificate: &Certificate,
+    intermediates: &[&Certificate],
+    at: Time,
+    expected: Result<(), &str>,
+) {
+    let anchors = Anchors::new(vec![authority().certificate().clone()]);
+    let intermediates: Vec<Certificate> = intermediates.iter().copied().cloned().collect();
+    let result = validate(certificate, &intermediates, &anchors, at, &RustCrypto);
+    assert_eq!(
+        result.map_err(|error| error.to_string()),
+        expected.map_err(String::from)
+    );
+}
+
+#[test]
+fn rule_05_paths() {
+    let (middle, leaf) = through_intermediate();
+    check_path(&leaf, &[&middle], NOW, Ok(()));
+    check_path(person("ed25519").certificate(), &[], NOW, Ok(()));
+    check_path(
+        &leaf,
+        &[],
+        NOW,
+        Err("no certificate known for issuer: CN=Middle,O=Example"),
+    );
+    check_path(
+        &leaf,
+        &[&middle],
+        NOW.plus(2 * YEAR),
+        Err("expired: CN=Leaf,O=Example"),
+    );
+    check_path(
+        &leaf,
+        &[&middle],
+        NOW.plus(-2 * YEAR),
+        Err("not valid yet: CN=Leaf,O=Example"),
+    );
+}
+
+#[test]
+fn rule_05_a_path_through_no_authority_is_refused() {
+    let person = person("ec-p256");
+    let info = common::person("ec-p384")
+        .identity
+        .key
+        .public_key_info()
+        .to_vec();
+    let forged = certgen::leaf(
+        &template("Chief"),
+        &info,
+        person.certificate(),
+        &*person.identity.key,
+        &RustCrypto,
+    );
+    check_path(
+        &forged.unwrap(),
+        &[person.certificate()],
+        NOW,
+        Err("issuer is no authority: CN=Holder of ec-p256,O=Example"),
+    );
+}
+
+#[test]
+fn rule_05_a_forged_signature_is_refused() {
+    let mut octets = person("ec-p256").certificate().to_der().to_vec();
+    let at = octets.len() - 1;
+    octets[at] ^= 1;
+    let forged = Certificate::from_der(&octets).unwrap();
+    check_path(
+        &forged,
+        &[],
+        NOW,
+        Err("wrong signature on: CN=Holder of ec-p256,O=Example"),
+    );
+}
+
+/// NIST PKITS (2010–2030). What needs revocation or policies is left out by name; what needs
+/// name constraints or string preparation must be refused, since it is not evaluated.
+#[test]
+fn rule_05_pkits() {
+    let Some(pkits) = corpus("pkits") else { return };
+    let all = files(&pkits.join("certs"));
+    let read = |octets: &[u8]| Certificate::from_der(octets).ok();
+    let anchor = all
+        .iter()
+        .find(|(name, _)| name == "TrustAnchorRootCertificate.crt")
+        .unwrap();
+    let anchors = Anchors::new(vec![read(&anchor.1).unwrap()]);
+    let authorities: Vec<Certificate> = all
+        .iter()
+        .filter(|(name, _)| !name.ends_with("EE.crt"))
+        .filter_map(|(_, octets)| read(octets))
+        .collect();
+    let (mut right, mut wrong) = (0, Vec::new());
+    for (name, octets) in all.iter().filter(|(name, _)| name.ends_with("EE.crt")) {
+        let Some(expected) = pkits_expectation(name) else {
+            continue;
+        };
+        let valid = read(octets).is_some_and(|certificate| {
+            validate(&certificate, &authorities, &anchors, NOW, &RustCrypto).is_ok()
+        });
+        if valid == expected {
+            right += 1
+        } else {
+            wrong.push(name)
+        }
+    }
+    eprintln!("PKITS: {right} as expected");
+    assert!(
+        wrong.is_empty() && right > 80,
+        "{right} right, wrong: {wrong:?}"
+    );
+}
+
+fn pkits_expectation(name: &str) -> Option<bool> {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let revocation = [
+        "CRL",
+        "Revoked",
+        "delta",
+        "distributionPoint",
+        "onlySome",
+        "onlyContains",
+        "IDP",
+        "cRL",
+        "Separate",
+        "BasicSelfIssued",
+        "SerialNumber",
+    ];
+    let policies = ["olicy", "olicies", "Qualifier", "Mapping"];
+    if name.starts_with("Invalid") {
+        return (!has(&revocation) && !has(&policies)).then_some(false);
+    }
+    let is_valid = name.starts_with("Valid") && !has(&revocation) && !has(&policies);
+    let refused = [
+        "DSA",
+        "nameConstraints",
+        "NameChaining",
+        "StringCase",
+        "Rollover",
+        "RFC822",
+        // The `der` crate has no dates before 1970: such a certificate does not parse.
+        "pre2000UTCnotBefore",
+    ];
+    is_valid.then(|| !has(&refused))
+}
+
+// Choice.
+
+fn found(certificate: &Certificate, origin: Origin) -> Found {
+    Found {
+        certificate: certificate.clone(),
+        origin,
+        capabilities: None,
+    }
+}
+
+fn candidates(address: &str, found: Vec<Found>, purpose: Purpose) -> Candidates {
+    let rules = ChoiceRules {
+        at: NOW,
+        allow_domain_certificates: false,
+        anchors: None,
+        provider: &RustCrypto,
+    };
+    choose(&Address::parse(address).unwrap(), found, purpose, &rules)
+}
+
+fn certified(template: &Template) -> Person {
+    person_of(template, &KeyAlgorithm::EcP256)
+}
+
+#[test]
+fn rule_05_an_unusable_certificate_never_hides_a_usable_one() {
+    let base = template("Target");
+    let good = certified(&base);
+    let expired = certified(&Template {
+        not_after: NOW.plus(-1),
+        ..base.clone()
+    });
+    let future = certified(&Template {
+        not_before: NOW.plus(1),
+        ..base.clone()
+    });
+    let other = certified(&template("Stranger"));
+    let signs_only = person_of(&base, &KeyAlgorithm::Ed25519);
+    let all = [&expired, &future, &other, &signs_only, &good]
+        .map(|person| found(person.certificate(), Origin::Pinned));
+    let result = candidates("target@example.org", all.to_vec(), Purpose::Encrypt);
+    let usable: Vec<_> = result.usable.iter().map(|each| &each.certificate).collect();
+    assert_eq!(usable, [good.certificate()]);
+    let mut reasons: Vec<_> = result
+        .rejected
+        .iter()
+        .map(|each| each.reason.code())
+        .collect();
+    reasons.sort_unstable();
+    assert_eq!(
+        reasons,
+        [
+            "certificate.expired",
+            "certificate.key-usage",
+            "certificate.not-yet-valid",
+            "certificate.other-address"
+        ]
+    );
+}
+
+#[test]
+fn rule_05_exact_address_then_origin_then_the_newest() {
+    let named = |address: &str, not_before| {
+        let addresses = vec![Address::parse(address).unwrap()];
+        certified(&Template {
+            addresses,
+            not_before,
+            ..template("Target")
+        })
+    };
+    let exact_old = named("Target@example.org", NOW.plus(-YEAR));
+    let exact_new = named("Target@example.org", NOW.plus(-1));
+    let exact_harvested = named("Target@example.org", NOW.plus(-2));
+    let folded = named("target@example.org", NOW.plus(-1));
+    let all = vec![
+        found(folded.certificate(), Origin::Pinned),
+        found(exact_harvested.certificate(), Origin::Harvested),
+        found(exact_old.certificate(), Origin::Imported),
+        found(exact_new.certificate(), Origin::Imported),
+        found(exact_new.certificate(), Origin::Directory),
+    ];
+    let result = candidates("Target@EXAMPLE.org", all, Purpose::Encrypt);
+    let usable: Vec<_> = result.usable.iter().map(|each| &each.certificate).collect();
+    let expected =
+        [&exact_new, &exact_old, &exact_harvested, &folded].map(|person| person.certificate());
+    assert_eq!(usable, expected);
+}
+
+#[test]
+fn rule_05_domain_certificates_only_where_allowed() {
+    let address = Address::parse("domain-confidentiality-authority@example.org").unwrap();
+    let gateway = certified(&Template {
+        addresses: vec![address],
+        ..template("Gateway")
+    });
+    let all = vec![found(gateway.certificate(), Origin::Imported)];
+    let refused = candidates("anybody@example.org", all.clone(), Purpose::Encrypt);
+    assert_eq!(refused.rejected[0].reason.code(), "certificate.domain-only");
+    let rules = ChoiceRules {
+        at: NOW,
+        allow_domain_certificates: true,
+        anchors: None,
+        provider: &RustCrypto,
+    };
+    let anybody = Address::parse("anybody@example.org").unwrap();
+    assert_eq!(
+        choose(&anybody, all, Purpose::Encrypt, &rules).usable.len(),
+        1
+    );
+}
+
+#[test]
+fn rule_05_trust_is_asked_for_where_there_are_anchors() {
+    let key = &person("rsa-2048").identity.key;
+    let alone = certgen::self_signed(&template("Target"), &**key, &RustCrypto).unwrap();
+    let good = certified(&template("Target"));
+    let anchors = Anchors::new(vec![authority().certificate().clone()]);
+    let rules = ChoiceRules {
+        at: NOW,
+        allow_domain_certificates: false,
+        anchors: Some(&anchors),
+        provider: &RustCrypto,
+    };
+    let all = vec![
+        found(&alone, Origin::Pinned),
+        found(good.certificate(), Origin::Harvested),
+    ];
+    let target = Address::parse("target@example.org").unwrap();
+    let result = choose(&target, all, Purpose::Encrypt, &rules);
+    assert_eq!(result.usable[0].certificate, *good.certificate());
+    assert_eq!(result.rejected[0].reason.code(), "certificate.untrusted");
+}
