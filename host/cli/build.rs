@@ -17,10 +17,17 @@ fn main() -> io::Result<()> {
         ("WIT", &["wit"]),
         ("TEMPLATE", &["guest/template"]),
     ] {
-        let base = if name == "SDK" { house.join("guest") } else { house.join(directories[0]) };
+        let base = if name == "SDK" {
+            house.join("guest")
+        } else {
+            house.join(directories[0])
+        };
         let mut files = Vec::new();
         for directory in directories {
-            println!("cargo::rerun-if-changed={}", house.join(directory).display());
+            println!(
+                "cargo::rerun-if-changed={}",
+                house.join(directory).display()
+            );
             collect(&house.join(directory), &mut files)?;
         }
         files.sort();
@@ -52,7 +59,11 @@ fn list(code: &mut String, name: &str, base: &Path, files: &[PathBuf]) {
     // Writing to a string does not fail.
     let _ = writeln!(code, "pub(crate) const {name}: &[(&str, &[u8])] = &[");
     for file in files {
-        let relative = file.strip_prefix(base).unwrap_or(file).display().to_string();
+        let relative = file
+            .strip_prefix(base)
+            .unwrap_or(file)
+            .display()
+            .to_string();
         let _ = writeln!(code, "    ({relative:?}, include_bytes!({file:?})),");
     }
     let _ = writeln!(code, "];");

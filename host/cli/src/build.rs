@@ -26,11 +26,12 @@ pub(crate) fn build(project: &Path) -> Result<Built, Failure> {
     let module = cargo::compile(project, &toolchain)?;
     let _spinner = Spinner::start("making a component");
     let octets = std::fs::read(&module).map_err(|error| Failure::reading(&module, &error))?;
-    let component = componentize::componentize(&octets).map_err(|error| {
-        Failure::new(Exit::Data, format_args!("the module makes no component: {error}")).hint(
+    let component =
+        componentize::componentize(&octets).map_err(|error| {
+            Failure::new(Exit::Data, format_args!("the module makes no component: {error}")).hint(
             "a filter implements `waxseal_guest::Filter`, names it with `filter!`, and is built \
              for wasm32-unknown-unknown",
         )
-    })?;
+        })?;
     Ok(Built { name, component })
 }

@@ -15,12 +15,30 @@ impl From<LoadError> for Failure {
 /// Everything that `inspect` prints.
 pub(crate) fn in_words(description: &ComponentDescription) -> String {
     let mut text = facts(description);
-    let (asks, free): (Vec<&Import>, Vec<&Import>) =
-        description.imports.iter().partition(|import| import.needs_grant);
-    let unknown: Vec<&Import> = description.imports.iter().filter(|it| !it.offered).collect();
-    section(&mut text, "may, like every filter", free.iter().filter(|it| it.offered));
-    section(&mut text, "may, once granted", asks.iter().filter(|it| it.offered));
-    section(&mut text, "asks for what this host does not offer", unknown.iter());
+    let (asks, free): (Vec<&Import>, Vec<&Import>) = description
+        .imports
+        .iter()
+        .partition(|import| import.needs_grant);
+    let unknown: Vec<&Import> = description
+        .imports
+        .iter()
+        .filter(|it| !it.offered)
+        .collect();
+    section(
+        &mut text,
+        "may, like every filter",
+        free.iter().filter(|it| it.offered),
+    );
+    section(
+        &mut text,
+        "may, once granted",
+        asks.iter().filter(|it| it.offered),
+    );
+    section(
+        &mut text,
+        "asks for what this host does not offer",
+        unknown.iter(),
+    );
     if !description.needs.is_empty() {
         // Writing to a string does not fail.
         let _ = write!(text, "\ngrant = {:?}\n", description.needs);

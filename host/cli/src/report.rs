@@ -164,18 +164,28 @@ fn smime_hint(error: &waxseal_smime::Error) -> Option<&'static str> {
 impl From<waxseal_stores::Error> for Failure {
     fn from(error: waxseal_stores::Error) -> Self {
         use waxseal_stores::{Defect, Error};
-        let hint = error.hint();
         let failure = match &error {
             Error::Read { path, source } => Self::reading(path, source),
             Error::Write { path, source } => Self::creating(path, source),
             Error::Exists { .. } => Self::new(Exit::CannotCreate, &error),
-            Error::Content {
-                defect: Defect::WrongPassphrase | Defect::PassphraseMissing,
-                ..
-            } => Self::new(Exit::Denied, &error),
+            Error::Content { path, defect } => {
+                let exit = match defect {
+                    Defect::WrongPassphrase | Defect::PassphraseMissing => Exit::Denied,
+                    _ => Exit::Data,
+                };
+                Self::new(exit, format_args!("{defect}: {}", path.display()))
+            }
             Error::PassphraseVariable { .. } => Self::new(Exit::Usage, &error),
             Error::Provider(_) => Self::new(Exit::Unavailable, &error),
             _ => Self::new(Exit::Data, &error),
+        };
+        let hint = match error.defect() {
+            // Here the options have names.
+            Some(Defect::PassphraseMissing) => {
+                Some("use --passphrase-file, or the environment variable WAXSEAL_PASSPHRASE")
+            }
+            Some(Defect::NoKey) => Some("give the file with the private key: --key"),
+            _ => error.hint(),
         };
         match hint {
             Some(hint) => failure.hint(hint),
@@ -236,9 +246,33 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let text = error.render().to_string().replace("\n  tip: ", "\nhint: ");
-    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    let text = error.render().to_string();
+    let _ = write!(io::stderr().lock(), "{}", in_our_form(&text));
     Exit::Usage.into()
+}
+
+/// Clap's message without its empty lines, its tips and usage as hints.
+fn in_our_form(text: &str) -> String {
+    let mut out = String::new();
+    let has_usage = text.contains("\nUsage: ");
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        if let Some(tip) = line.strip_prefix("  tip: ") {
+            out.push_str("hint: ");
+            out.push_str(tip);
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            out.push_str("hint: usage: ");
+            out.push_str(usage);
+        } else if line.starts_with("For more information") {
+            if has_usage {
+                continue;
+            }
+            out.push_str("hint: --help says more");
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
 }
 
 #[cfg(test)]

@@ -18,13 +18,21 @@ pub(super) fn package_name(project: &Path) -> Result<String, Failure> {
     })?;
     let value: toml::Table = toml::from_str(&text).map_err(|error| {
         let message = error.message().to_owned();
-        Failure::new(Exit::Data, format_args!("{}: {message}", manifest.display()))
+        Failure::new(
+            Exit::Data,
+            format_args!("{}: {message}", manifest.display()),
+        )
     })?;
     let name = value.get("package").and_then(|package| package.get("name"));
-    name.and_then(|name| name.as_str()).map(str::to_owned).ok_or_else(|| {
-        Failure::new(Exit::Data, format_args!("no package in it: {}", manifest.display()))
+    name.and_then(|name| name.as_str())
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Data,
+                format_args!("no package in it: {}", manifest.display()),
+            )
             .hint("give the directory of the filter itself, not of a workspace")
-    })
+        })
 }
 
 /// Compiles the project and gives the path of its module.
@@ -34,7 +42,10 @@ pub(super) fn compile(project: &Path, toolchain: &Toolchain) -> Result<PathBuf, 
     let mut child = command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Failure::new(Exit::Unavailable, "cargo not found")
             .hint("install Rust 1.95 or newer (https://rustup.rs)"),
-        _ => Failure::new(Exit::Unavailable, format_args!("cargo does not start: {error}")),
+        _ => Failure::new(
+            Exit::Unavailable,
+            format_args!("cargo does not start: {error}"),
+        ),
     })?;
     let module = module_of(&mut child, project);
     let status = child
@@ -96,7 +107,10 @@ fn module_of(child: &mut Child, project: &Path) -> Option<PathBuf> {
 fn wasm(line: &str, manifest: &Path) -> Option<PathBuf> {
     let artifact: Artifact = serde_json::from_str(line).ok()?;
     let ours = artifact.reason == "compiler-artifact"
-        && artifact.manifest_path.canonicalize().is_ok_and(|path| path == manifest);
+        && artifact
+            .manifest_path
+            .canonicalize()
+            .is_ok_and(|path| path == manifest);
     let mut files = artifact.filenames.into_iter();
     ours.then(|| files.find(|file| file.extension().is_some_and(|it| it == "wasm")))?
 }

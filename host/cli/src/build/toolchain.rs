@@ -46,15 +46,22 @@ fn find_among(chosen: &Path, other: &Path, project: &Path) -> Result<Toolchain, 
     }
     let linker = linker();
     for rustc in [chosen, other] {
-        let Some(sysroot) = sysroot_with_sources(rustc, project) else { continue };
+        let Some(sysroot) = sysroot_with_sources(rustc, project) else {
+            continue;
+        };
         if !new_enough(rustc, project) {
             continue;
         }
         if linker.is_none() && std::env::var_os(LINKER_VARIABLE).is_none() && !has_lld(&sysroot) {
-            return Err(Failure::new(Exit::Unavailable, "no linker for WebAssembly: wasm-ld")
-                .hint("on Debian: apt-get install lld-22"));
+            return Err(
+                Failure::new(Exit::Unavailable, "no linker for WebAssembly: wasm-ld")
+                    .hint("on Debian: apt-get install lld-22"),
+            );
         }
-        return Ok(Toolchain::FromSource { rustc: rustc.to_owned(), linker });
+        return Ok(Toolchain::FromSource {
+            rustc: rustc.to_owned(),
+            linker,
+        });
     }
     Err(missing(chosen, project))
 }
@@ -78,13 +85,21 @@ fn missing(rustc: &Path, project: &Path) -> Failure {
 
 /// One line of what the compiler says of itself.
 fn ask(rustc: &Path, project: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(rustc).args(arguments).current_dir(project).output().ok()?;
+    let output = Command::new(rustc)
+        .args(arguments)
+        .current_dir(project)
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
 fn has_target(rustc: &Path, project: &Path) -> bool {
-    let library = ask(rustc, project, &["--print", "target-libdir", "--target", TARGET]);
+    let library = ask(
+        rustc,
+        project,
+        &["--print", "target-libdir", "--target", TARGET],
+    );
     library.is_some_and(|directory| {
         // The directory alone says nothing: distributions ship it empty.
         std::fs::read_dir(directory).is_ok_and(|mut entries| {
@@ -97,7 +112,10 @@ fn has_target(rustc: &Path, project: &Path) -> bool {
 
 fn sysroot_with_sources(rustc: &Path, project: &Path) -> Option<PathBuf> {
     let sysroot = PathBuf::from(ask(rustc, project, &["--print", "sysroot"])?);
-    sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists().then_some(sysroot)
+    sysroot
+        .join("lib/rustlib/src/rust/library/std/Cargo.toml")
+        .exists()
+        .then_some(sysroot)
 }
 
 /// The compiler's own copy of lld, which cargo uses for this target when told of no other.
@@ -109,7 +127,10 @@ fn has_lld(sysroot: &Path) -> bool {
 }
 
 fn new_enough(rustc: &Path, project: &Path) -> bool {
-    ask(rustc, project, &["--version"]).as_deref().and_then(version).is_some_and(|it| it >= OLDEST)
+    ask(rustc, project, &["--version"])
+        .as_deref()
+        .and_then(version)
+        .is_some_and(|it| it >= OLDEST)
 }
 
 /// `rustc 1.96.0 (…)` → (1, 96).
@@ -125,7 +146,10 @@ fn linker() -> Option<OsString> {
         .filter_map(|directory| std::fs::read_dir(directory).ok())
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.file_name()));
-    files.filter_map(|name| Some((linker_age(name.to_str()?)?, name))).max().map(|(_, name)| name)
+    files
+        .filter_map(|name| Some((linker_age(name.to_str()?)?, name)))
+        .max()
+        .map(|(_, name)| name)
 }
 
 /// The number in `wasm-ld-22`; without one it is the distribution's choice, and old.
@@ -142,7 +166,10 @@ mod tests {
 
     #[test]
     fn versions() {
-        assert_eq!(version("rustc 1.96.0 (ac68faa20 2026-05-25)"), Some((1, 96)));
+        assert_eq!(
+            version("rustc 1.96.0 (ac68faa20 2026-05-25)"),
+            Some((1, 96))
+        );
         assert_eq!(version("rustc"), None);
         assert!((1, 63) < OLDEST);
     }

@@ -29,7 +29,9 @@ pub(crate) struct BuildArgs {
 pub(crate) fn run(args: BuildArgs) -> Result<ExitCode, Failure> {
     let built = build::build(&args.dir)?;
     let description = waxseal_policy::describe(&built.component)?;
-    let out = args.out.unwrap_or_else(|| args.dir.join(format!("{}.wasm", built.name)));
+    let out = args
+        .out
+        .unwrap_or_else(|| args.dir.join(format!("{}.wasm", built.name)));
     output::create(&out, &built.component, Access::Shared)?;
     if args.json {
         let value = serde_json::json!({ "file": out, "component": description });
@@ -41,6 +43,11 @@ pub(crate) fn run(args: BuildArgs) -> Result<ExitCode, Failure> {
         needs => needs.join(", "),
     };
     let facts = component::facts(&description);
-    output::print(format!("{:<10}{}\n{facts}{:<10}{asks}\n", "component", out.display(), "asks for"))?;
+    output::print(format!(
+        "{:<10}{}\n{facts}{:<10}{asks}\n",
+        "component",
+        out.display(),
+        "asks for"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -26,8 +26,9 @@ pub(crate) struct InspectArgs {
 /// Describes the component.
 pub(crate) fn run(args: InspectArgs) -> Result<ExitCode, Failure> {
     let octets = input::octets(Some(&args.file), LARGEST)?;
-    let description = waxseal_policy::describe(&octets)
-        .map_err(|error| Failure::new(Exit::Data, format_args!("{error}: {}", args.file.display())))?;
+    let description = waxseal_policy::describe(&octets).map_err(|error| {
+        Failure::new(Exit::Data, format_args!("{error}: {}", args.file.display()))
+    })?;
     if args.json {
         output::print_json(&description)?;
     } else {

@@ -57,13 +57,22 @@ pub(crate) fn run(args: NewArgs) -> Result<ExitCode, Failure> {
 
 /// Cargo's rule for names, which is also a good one for file names.
 fn filter_name(dir: &Path) -> Result<String, Failure> {
-    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = dir
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    if begins && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+    if begins
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
         return Ok(name);
     }
-    Err(Failure::new(Exit::Usage, format_args!("not a name for a filter: {name}"))
-        .hint("letters, digits, - and _, beginning with a letter"))
+    Err(
+        Failure::new(Exit::Usage, format_args!("not a name for a filter: {name}"))
+            .hint("letters, digits, - and _, beginning with a letter"),
+    )
 }
 
 fn is_empty(dir: &Path) -> bool {

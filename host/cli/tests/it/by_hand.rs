@@ -13,7 +13,12 @@ MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nAt noon?\r\n";
 fn place() -> Place {
     let place = Place::new();
     place.write("mail.eml", MAIL);
-    for name in ["alice.pem", "alice.key.pem", "alice-2024.pem", "alice-2024.key.pem"] {
+    for name in [
+        "alice.pem",
+        "alice.key.pem",
+        "alice-2024.pem",
+        "alice-2024.key.pem",
+    ] {
         std::fs::copy(data(name), place.path(name)).unwrap();
     }
     place
@@ -30,7 +35,10 @@ fn openssl(place: &Place, arguments: &[&str]) -> Option<String> {
     match output {
         Ok(output) => {
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "openssl cms {arguments:?}: {stderr}");
+            assert!(
+                output.status.success(),
+                "openssl cms {arguments:?}: {stderr}"
+            );
             Some(String::from_utf8_lossy(&output.stdout).into_owned())
         }
         Err(error) => {
@@ -49,20 +57,37 @@ fn reads_back(place: &Place, file: &str, arguments: &[&str]) {
     }
 }
 
-const VERIFY: &[&str] =
-    &["-verify", "-CAfile", "alice.pem", "-attime", "1795532400", "-purpose", "any"];
+const VERIFY: &[&str] = &[
+    "-verify",
+    "-CAfile",
+    "alice.pem",
+    "-attime",
+    "1795532400",
+    "-purpose",
+    "any",
+];
 const DECRYPT: &[&str] = &["-decrypt", "-recip", "alice.pem", "-inkey", "alice.key.pem"];
 
 #[test]
 fn signs() {
     let place = place();
-    let forms = ["", "--opaque", "--digest sha-512", "--scheme pss", "--opaque --digest sha-384"];
+    let forms = [
+        "",
+        "--opaque",
+        "--digest sha-512",
+        "--scheme pss",
+        "--opaque --digest sha-384",
+    ];
     for form in forms {
         let line = format!(
             "sign --identity alice.pem --key alice.key.pem --at {AT} {form} --out signed.eml mail.eml"
         );
         let output = place.run(&line);
-        assert_eq!(shown(&output), "exit: 0\n----- stdout\n----- stderr\n", "{line}");
+        assert_eq!(
+            shown(&output),
+            "exit: 0\n----- stdout\n----- stderr\n",
+            "{line}"
+        );
         reads_back(&place, "signed.eml", VERIFY);
     }
 }

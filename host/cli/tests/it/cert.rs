@@ -18,21 +18,27 @@ fn without_digits(output: &Output) -> String {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", shown(output)))
 }
 
 #[test]
 fn a_certificate_of_ones_own() {
     let place = Place::new();
-    let made =
-        place.run(&format!("cert generate --address alice@example.org --key ec-p256 --at {AT}"));
-    assert_snapshot!("generate self-signed", without_digits(&made));
+    let made = place.run(&format!(
+        "cert generate --address alice@example.org --key ec-p256 --at {AT}"
+    ));
+    assert_snapshot!("generate-self-signed", without_digits(&made));
     assert_eq!(
         place.files(),
-        ["alice@example.org.key.pem", "alice@example.org.p12", "alice@example.org.pem"]
+        [
+            "alice@example.org.key.pem",
+            "alice@example.org.p12",
+            "alice@example.org.pem"
+        ]
     );
     let shown = place.run(&format!("cert show alice@example.org.pem --at {AT}"));
-    assert_snapshot!("show self-signed", without_digits(&shown));
+    assert_snapshot!("show-self-signed", without_digits(&shown));
 }
 
 #[cfg(unix)]
@@ -42,24 +48,29 @@ fn keys_are_the_owners() {
     let place = Place::new();
     place.run("cert generate --address a@example.org --key ec-p256 --out keys");
     for name in ["keys/a@example.org.key.pem", "keys/a@example.org.p12"] {
-        let mode = std::fs::metadata(place.path(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(place.path(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let again = place.run("cert generate --address a@example.org --key ec-p256 --out keys");
-    assert_snapshot!("generate twice", shown(&again));
+    assert_snapshot!("generate-twice", shown(&again));
 }
 
 #[test]
 fn a_small_ca() {
     let place = Place::new();
-    let ca = place.run(&format!("cert generate --ca-name Example --key ec-p384 --out ca --at {AT}"));
-    assert_snapshot!("generate ca", without_digits(&ca));
+    let ca = place.run(&format!(
+        "cert generate --ca-name Example --key ec-p384 --out ca --at {AT}"
+    ));
+    assert_snapshot!("generate-ca", without_digits(&ca));
     let leaf = place.run(&format!(
         "cert generate --ca ca --address bob@example.org --key x25519 --days 30 --out leaf --at {AT}"
     ));
-    assert_snapshot!("generate leaf", without_digits(&leaf));
+    assert_snapshot!("generate-leaf", without_digits(&leaf));
     let chain = place.run(&format!("cert show leaf/bob@example.org.pem --at {AT}"));
-    assert_snapshot!("show chain", without_digits(&chain));
+    assert_snapshot!("show-chain", without_digits(&chain));
 }
 
 #[test]
@@ -87,9 +98,12 @@ fn a_passphrase_closes_key_and_container() {
     place.write("pass", "correct horse\n");
     place.run("cert generate --address a@example.org --key ec-p256 --passphrase-file pass");
     let key = std::fs::read_to_string(place.path("a@example.org.key.pem")).unwrap();
-    assert!(key.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{key}");
+    assert!(
+        key.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+        "{key}"
+    );
     let closed = place.run("cert show a@example.org.p12");
-    assert_snapshot!("show without passphrase", shown(&closed));
+    assert_snapshot!("show-without-passphrase", shown(&closed));
     let open = place.run("cert show --json a@example.org.p12 --passphrase-file pass");
     assert_eq!(json(&open)[0]["addresses"][0], "a@example.org");
 }
@@ -100,7 +114,10 @@ fn a_request() {
     let made = place.run("cert request --address carol@example.org --name Carol --key ec-p256");
     assert_snapshot!("request", shown(&made));
     let pem = std::fs::read_to_string(place.path("carol@example.org.csr.pem")).unwrap();
-    assert!(pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"), "{pem}");
+    assert!(
+        pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"),
+        "{pem}"
+    );
 }
 
 #[test]
@@ -114,7 +131,7 @@ fn shows_a_certificate_whole() {
 
 #[test]
 fn a_missing_file() {
-    assert_snapshot!("show missing", Place::new().sees("cert show nobody.pem"));
+    assert_snapshot!("show-missing", Place::new().sees("cert show nobody.pem"));
 }
 
 /// Alice's certificate, one of hers that has ended, one for signing only, and a file that is
@@ -125,22 +142,32 @@ fn directory() -> Place {
     for name in ["alice.pem", "alice-2024.pem", "alice-ed25519.pem"] {
         std::fs::copy(data(name), place.path("certificates").join(name)).unwrap();
     }
-    place.write("certificates/broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    place.write(
+        "certificates/broken.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
     place
 }
 
 #[test]
 fn lists_a_directory() {
     let place = directory();
-    assert_snapshot!("list", place.sees(&format!("cert list certificates --at {AT}")));
-    assert_snapshot!("list policy", place.sees(&format!("cert list --policy . --at {AT}")));
+    assert_snapshot!(
+        "list",
+        place.sees(&format!("cert list certificates --at {AT}"))
+    );
+    assert_snapshot!(
+        "list policy",
+        place.sees(&format!("cert list --policy . --at {AT}"))
+    );
 }
 
 #[test]
 fn explains_a_choice() {
     let place = directory();
-    let explain = |rest: &str| place.sees(&format!("cert explain --dir certificates --at {AT} {rest}"));
-    assert_snapshot!("explain encrypt", explain("alice@example.org"));
-    assert_snapshot!("explain sign", explain("alice@example.org --for sign"));
-    assert_snapshot!("explain nobody", explain("nobody@example.org"));
+    let explain =
+        |rest: &str| place.sees(&format!("cert explain --dir certificates --at {AT} {rest}"));
+    assert_snapshot!("explain-encrypt", explain("alice@example.org"));
+    assert_snapshot!("explain-sign", explain("alice@example.org --for sign"));
+    assert_snapshot!("explain-nobody", explain("nobody@example.org"));
 }

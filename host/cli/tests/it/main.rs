@@ -21,7 +21,12 @@ struct Place(tempfile::TempDir);
 
 impl Place {
     fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("waxseal-cli-").tempdir().unwrap())
+        Self(
+            tempfile::Builder::new()
+                .prefix("waxseal-cli-")
+                .tempdir()
+                .unwrap(),
+        )
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -84,5 +89,9 @@ fn shown(output: &Output) -> String {
 
 /// A file beside the tests.
 fn data(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name).display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+        .display()
+        .to_string()
 }

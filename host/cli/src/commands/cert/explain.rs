@@ -124,7 +124,11 @@ impl Search {
         let mut found = Vec::new();
         for source in &self.sources {
             found.extend(source.find(&args.address).map_err(|error| {
-                let exit = if error.passing { Exit::TempFail } else { Exit::Unavailable };
+                let exit = if error.passing {
+                    Exit::TempFail
+                } else {
+                    Exit::Unavailable
+                };
                 Failure::new(exit, error)
             })?);
         }
