@@ -182,6 +182,49 @@ fn rule_6_fake_envelopes_do_not_leave_where_encryption_is_required() {
     }
 }
 
+/// Rule 6: a body that parses as an envelope, and holds text beside it. Readers of base64 pass over the text, and so would a gateway that trusts them.
+#[test]
+fn rule_6_text_beside_an_envelope_does_not_leave() {
+    let mut policy = policy(MUST, "mode = \"encrypt\"");
+    policy.recipient("bob@partner.example");
+    let mail = mail(CHIEF, "bob@partner.example");
+    let ran = policy.run(
+        &mail,
+        CHIEF,
+        &["bob@partner.example"],
+        &["--auth-user", CHIEF],
+    );
+    let envelope = std::fs::read_to_string(&ran.copy().file).expect("the copy");
+    let (head, body) = envelope
+        .split_once("\r\n\r\n")
+        .expect("a header and a body");
+    let padded = format!("{}====", body.trim_end().trim_end_matches('='));
+    let beside = [
+        format!("{head}\r\n\r\n{body}\r\n{SECRET}\r\n"),
+        format!("{head}\r\n\r\n{padded}\r\n{SECRET}\r\n"),
+        format!("{head}\r\n\r\n!-.:;\r\n{body}"),
+    ];
+    let nobody = self::policy(MUST_ONLY, "mode = \"encrypt\"");
+    for fake in beside {
+        let ran = nobody.run(
+            &fake,
+            CHIEF,
+            &["bob@partner.example"],
+            &["--auth-user", CHIEF],
+        );
+        check_nothing_left(&ran, 75, "plan.not-encrypted");
+    }
+    // The genuine one passes, so that the test above means something.
+    let genuine = format!("{head}\r\n\r\n{body}");
+    let ran = nobody.run(
+        &genuine,
+        CHIEF,
+        &["bob@partner.example"],
+        &["--auth-user", CHIEF],
+    );
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+}
+
 /// Opaque SignedData hides nothing: it does not count as encrypted either.
 #[test]
 fn rule_6_a_signature_is_no_envelope() {

@@ -3,7 +3,7 @@
 
 use crate::algorithm::SignatureFormat;
 use crate::cms_object::{Cms, read_cms};
-use waxseal_message::{Message, Part};
+use waxseal_message::{Message, Part, TransferEncoding};
 
 /// What protects a message as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,32 @@ fn detached(root: &Part<'_>) -> Protected {
     }
 }
 
+/// Readers of base64 pass over what is none, and stop at the padding. Text that stands there
+/// would leave in clear under the name of an envelope.
+fn is_nothing_but_base64(root: &Part<'_>) -> bool {
+    if root.transfer_encoding() != TransferEncoding::Base64 {
+        return true;
+    }
+    let is_blank = |octet: &u8| octet.is_ascii_whitespace();
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+    let body = root.raw_body();
+    let end = body
+        .iter()
+        .position(|octet| *octet == b'=')
+        .unwrap_or(body.len());
+    let (digits, padding) = body.split_at(end);
+    digits
+        .iter()
+        .all(|octet| is_digit(octet) || is_blank(octet))
+        && padding
+            .iter()
+            .all(|octet| *octet == b'=' || is_blank(octet))
+}
+
 fn opaque(root: &Part<'_>) -> Option<Protected> {
+    if !is_nothing_but_base64(root) {
+        return None;
+    }
     let octets = root.decoded();
     match read_cms(&octets).ok()? {
         Cms::Signed(signed) => match (signed.signers.is_empty(), &signed.content) {
