@@ -212,7 +212,7 @@ fn rule_6_text_beside_an_envelope_does_not_leave() {
             &["bob@partner.example"],
             &["--auth-user", CHIEF],
         );
-        check_nothing_left(&ran, 75, "plan.not-encrypted");
+        check_nothing_left(&ran, 69, "recipient.no-certificate");
     }
     // The genuine one passes, so that the test above means something.
     let genuine = format!("{head}\r\n\r\n{body}");
