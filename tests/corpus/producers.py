@@ -59,7 +59,7 @@ class Waxseal:
 def judge(done, out):
     """Turns an exit code, a report and a directory into what came of the mail."""
     stderr = done.stderr.decode(errors="replace")
-    if done.returncode < 0 or done.returncode in (101, 134, 139) or "panicked at" in stderr:
+    if done.returncode < 0 or done.returncode in (101, 134, 139) or "thread '" in stderr:
         return Produced(broken=f"panic (exit {done.returncode}): {stderr.strip()[-300:]}")
     try:
         report = json.loads(done.stdout)

@@ -104,6 +104,7 @@ const OUTSIDE: &[Reserved] = &[
             "waxseal-smime",
             "waxseal-policy",
             "waxseal-engine",
+            "waxseal-config",
             "waxseal",
         ],
         why: "algorithms only in provider-*; SHA-256 as a name also where things are named",

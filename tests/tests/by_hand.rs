@@ -158,15 +158,15 @@ fn pkcs12_opens_with_the_passphrase_of_a_file() {
 fn every_cipher_and_key_transport_reaches_its_recipient() {
     let desk = Desk::new();
     let rsa = desk.authority.issue(1, "b@example.org");
-    for (cipher, name) in [
-        ("aes-128-cbc", "aes-128-cbc"),
-        ("aes-192-cbc", "aes-192-cbc"),
-        ("aes-256-cbc", "aes-256-cbc"),
-        ("aes-128-gcm", "id-aes128-GCM"),
-        ("aes-192-gcm", "id-aes192-GCM"),
-        ("aes-256-gcm", "id-aes256-GCM"),
+    for cipher in [
+        "aes-128-cbc",
+        "aes-192-cbc",
+        "aes-256-cbc",
+        "aes-128-gcm",
+        "aes-192-gcm",
+        "aes-256-gcm",
     ] {
-        desk.check_encrypted(&[&rsa], &["--cipher", cipher], &[name]);
+        desk.check_encrypted(&[&rsa], &["--cipher", cipher], &[cipher]);
         desk.check_encrypted(
             &[&rsa],
             &["--cipher", cipher, "--key-transport", "oaep"],
