@@ -15,6 +15,13 @@
 //! runtimes want WASI come later (or are built with their tool's `--stub-wasi`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+// The tests of a module and those of the whole share their guests and their people.
+#[cfg(test)]
+extern crate self as waxseal_policy;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub mod capabilities;
 pub mod plan;
 pub mod transaction;
