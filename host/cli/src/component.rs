@@ -1,15 +1,35 @@
 //! A component in words: what it is, and what it may ask for.
 
 use std::fmt::Write;
+use std::path::Path;
 
-use waxseal_policy::{ComponentDescription, Import, LoadError};
+use waxseal_policy::{ComponentDescription, Import};
 
 use crate::report::{Exit, Failure};
 
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        Failure::new(Exit::Data, error)
+/// How a WebAssembly file begins, and the layer that makes it a component (component model,
+/// binary format, preamble).
+const MAGIC: &[u8] = b"\0asm";
+const COMPONENT_LAYER: &[u8] = &[0x01, 0x00];
+
+/// Reads what a component says of itself; `file` is for the message.
+pub(crate) fn describe(octets: &[u8], file: &Path) -> Result<ComponentDescription, Failure> {
+    let file = file.display();
+    if !octets.starts_with(MAGIC) {
+        return Err(Failure::new(
+            Exit::Data,
+            format_args!("not WebAssembly: {file}"),
+        ));
     }
+    if octets.get(6..8) != Some(COMPONENT_LAYER) {
+        return Err(Failure::new(
+            Exit::Data,
+            format_args!("a module, not a component: {file}"),
+        )
+        .hint("`waxseal build` makes a component of a filter project"));
+    }
+    waxseal_policy::describe(octets)
+        .map_err(|error| Failure::new(Exit::Data, format_args!("{error}: {file}")))
 }
 
 /// Everything that `inspect` prints.

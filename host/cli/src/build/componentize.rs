@@ -14,7 +14,7 @@ use wasmparser::{BinaryReader, BinaryReaderError};
 const TYPE_SECTIONS: &str = "component-type";
 
 /// Encodes a core module as a component.
-pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let module = without_custom_sections(module, |name| name.starts_with(TYPE_SECTIONS))
         .map_err(|error| format!("not a WebAssembly module: {error}"))?;
     let component = wit_component::ComponentEncoder::default()

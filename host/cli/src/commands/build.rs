@@ -28,10 +28,10 @@ pub(crate) struct BuildArgs {
 /// Builds it. Cargo's words and the progress are on standard error.
 pub(crate) fn run(args: BuildArgs) -> Result<ExitCode, Failure> {
     let built = build::build(&args.dir)?;
-    let description = waxseal_policy::describe(&built.component)?;
     let out = args
         .out
         .unwrap_or_else(|| args.dir.join(format!("{}.wasm", built.name)));
+    let description = component::describe(&built.component, &out)?;
     output::create(&out, &built.component, Access::Shared)?;
     if args.json {
         let value = serde_json::json!({ "file": out, "component": description });

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::report::{Exit, Failure};
+use crate::report::Failure;
 use crate::{component, input, output};
 
 /// Octets of the largest component that is looked at; a Python interpreter has 18 million.
@@ -26,9 +26,7 @@ pub(crate) struct InspectArgs {
 /// Describes the component.
 pub(crate) fn run(args: InspectArgs) -> Result<ExitCode, Failure> {
     let octets = input::octets(Some(&args.file), LARGEST)?;
-    let description = waxseal_policy::describe(&octets).map_err(|error| {
-        Failure::new(Exit::Data, format_args!("{error}: {}", args.file.display()))
-    })?;
+    let description = component::describe(&octets, &args.file)?;
     if args.json {
         output::print_json(&description)?;
     } else {

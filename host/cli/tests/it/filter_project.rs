@@ -28,4 +28,20 @@ fn no_component() {
     let place = Place::new();
     place.write("f.wasm", "nothing of the kind");
     assert_snapshot!(place.sees("inspect f.wasm"));
+    std::fs::write(place.path("m.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    assert_snapshot!(place.sees("inspect m.wasm"));
+}
+
+#[test]
+fn a_stock_filter_in_words() {
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/dist");
+    let seen = Place::new().sees(&format!("inspect {dist}/must-encrypt.wasm"));
+    assert!(
+        seen.contains("\ngrant = [\"actions\", \"profiles\"]\n"),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("  actions       set what is sent to whom"),
+        "{seen}"
+    );
 }
