@@ -318,6 +318,26 @@ fn rule_11_keys_below_the_floor_do_not_sign() {
     assert_eq!(error.code(), "certificate.algorithm");
 }
 
+/// A key that is for PSS with one digest alone (RFC 4055 §1.2) is used so, whatever is asked.
+#[test]
+fn rule_11_a_key_for_pss_alone_signs_pss() {
+    let new_key = "rsa-pss -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha384 \
+                   -pkeyopt rsa_pss_keygen_mgf1_md:sha384 -pkeyopt rsa_pss_keygen_saltlen:48";
+    let signer = common::foreign(new_key, "digitalSignature,keyEncipherment");
+    assert!(signer.certificate().is_pss_only() && !signer.certificate().can_encrypt());
+    let now = signer.certificate().not_before();
+    let signed = sign(
+        &mail(),
+        &signer.identity,
+        &SignOptions::default(),
+        &context_at(now),
+    );
+    let bench = Workbench::new();
+    bench.put("mail.eml", &signed.unwrap().message().to_bytes());
+    bench.certificate("cert.pem", signer.certificate());
+    bench.run("cms -verify -in mail.eml -CAfile cert.pem -purpose any -out content");
+}
+
 #[test]
 fn x25519_signs_nothing() {
     let error = sign(

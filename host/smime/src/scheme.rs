@@ -139,6 +139,20 @@ pub(crate) fn parse(
     Ok(edwards.then_some(SignatureScheme::Ed25519))
 }
 
+/// The one way in which a public key for PSS alone may sign, if it says (RFC 4055 §3.1). The
+/// digest is fixed; the salt is at least as long as stated, and ours is as long as the digest.
+pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<DigestAlgorithm> {
+    let mut algorithm = Element::only(public_key_info)
+        .ok()?
+        .children()
+        .sequence()
+        .ok()?;
+    if algorithm.object_identifier().ok()? != rfc5912::ID_RSASSA_PSS {
+        return None;
+    }
+    parse_pss(algorithm).ok().flatten().map(digest_of)
+}
+
 /// Absent fields mean SHA-1, which is below the floor.
 fn parse_pss(mut fields: Reader<'_>) -> Result<Option<SignatureScheme>, Malformed> {
     let mut parameters = fields.sequence()?;

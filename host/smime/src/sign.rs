@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::header_protection::{self, Protection};
 use crate::identity::Identity;
 use crate::read_back;
-use crate::scheme::{digest_of, scheme_for};
+use crate::scheme::{digest_of, restriction_of, scheme_for};
 use crate::signed_data::{self, Content};
 use crate::time::Time;
 use waxseal_message::Message;
@@ -168,15 +168,17 @@ pub(crate) fn check_floor(certificate: &Certificate) -> Result<(), Error> {
     })
 }
 
+/// The options, within what the certificate's key allows.
 fn scheme(signer: &Identity, options: &SignOptions) -> Result<SignatureScheme, Error> {
     let certificate = &signer.certificate;
-    let rsa = if certificate.is_pss_only() {
-        RsaScheme::Pss
-    } else {
-        options.rsa_scheme
-    };
     let algorithm = certificate.key_algorithm();
-    scheme_for(&algorithm, rsa, options.digest).ok_or_else(|| Error::AlgorithmFloor {
+    let scheme = if certificate.is_pss_only() {
+        let digest = restriction_of(certificate.public_key_info()).unwrap_or(options.digest);
+        scheme_for(&algorithm, RsaScheme::Pss, digest)
+    } else {
+        scheme_for(&algorithm, options.rsa_scheme, options.digest)
+    };
+    scheme.ok_or_else(|| Error::AlgorithmFloor {
         subject: certificate.subject(),
         algorithm,
     })
