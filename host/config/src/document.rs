@@ -93,6 +93,12 @@ impl<'a> Section<'a> {
         self.source.line(&self.span)
     }
 
+    /// The line of a key, when it is there.
+    pub(crate) fn line_of(&self, key: &str) -> Option<usize> {
+        let (key, _) = self.table.get_key_value(key)?;
+        Some(self.source.line(&key.span()))
+    }
+
     /// Collects a problem with this section as a whole.
     pub(crate) fn problem(&self, message: impl Into<String>, hint: Option<String>) {
         let problem = self.source.problem(&self.path, &self.span, message);

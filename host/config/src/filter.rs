@@ -38,6 +38,16 @@ const GRANTS: [&str; 14] = [
     "identity:NAME",
 ];
 
+/// What loading a filter may complain about.
+const KEYS_OF_LOADING: [&str; 6] = [
+    "component",
+    "sha256",
+    "grant",
+    "on-error",
+    "limits",
+    "settings",
+];
+
 /// Names that grants may refer to.
 pub(crate) struct Names {
     pub(crate) profiles: Vec<String>,
@@ -51,8 +61,18 @@ pub(crate) struct Draft {
     pub(crate) config: FilterConfig,
     path: String,
     line: usize,
+    /// Lines of the keys that loading may complain about.
+    lines: Vec<(&'static str, usize)>,
     /// The file that the settings are in, when they are not in `waxseal.toml`.
     settings_file: Option<PathBuf>,
+}
+
+impl Draft {
+    /// The line of a key, or of the filter.
+    fn line_of(&self, key: &str) -> usize {
+        let found = self.lines.iter().find(|(name, _)| *name == key);
+        found.map_or(self.line, |(_, line)| *line)
+    }
 }
 
 /// Reads the chain. A filter with a problem is left out.
@@ -81,6 +101,10 @@ pub(crate) fn read(
 
 fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Option<Draft> {
     let (path, line) = (section.path().to_owned(), section.line());
+    let lines = KEYS_OF_LOADING
+        .iter()
+        .filter_map(|key| Some((*key, section.line_of(key)?)))
+        .collect();
     let component = component(&section, directory);
     let sha256 = section.value("sha256").map(|value| digest(&value));
     let grants = section.texts("grant");
@@ -120,6 +144,7 @@ fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Opti
         },
         path,
         line,
+        lines,
         settings_file,
     })
 }
@@ -342,7 +367,7 @@ fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>, file: &Pa
     directory.problems.add(
         Problem::with_file(file, message)
             .at(format!("{}.{key}", draft.path))
-            .on_line(draft.line)
+            .on_line(draft.line_of(key))
             .hint(hint),
     );
 }
@@ -366,7 +391,7 @@ fn in_settings(problem: &ConfigProblem, draft: &Draft, file: &Path) -> Problem {
             .concat();
             Problem::with_file(file, &problem.message)
                 .at(path)
-                .on_line(draft.line)
+                .on_line(draft.line_of("settings"))
         }
     }
 }

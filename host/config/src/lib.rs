@@ -136,6 +136,7 @@ fn read(
         lists,
         dictionaries,
         profiles: names.profiles,
+        time: options.now.unix(),
     };
     let policy = filter::load(runtime, config, &drafts, directory, file)?;
     let sources: Vec<Arc<dyn CertificateSource>> = store.into_iter().collect();

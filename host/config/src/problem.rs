@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::FILE;
 
 /// One thing that is wrong, or that an operator should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +104,14 @@ impl Collector {
         self.0.borrow().is_empty()
     }
 
+    /// In the order of files and lines, that of `waxseal.toml` first.
     pub(crate) fn into_problems(self) -> Vec<Problem> {
-        self.0.into_inner()
+        let mut problems = self.0.into_inner();
+        problems.sort_by(|one, other| {
+            let place = |problem: &Problem| problem.file != Path::new(FILE);
+            let files = (place(one), &one.file).cmp(&(place(other), &other.file));
+            files.then(one.line.cmp(&other.line))
+        });
+        problems
     }
 }

@@ -57,12 +57,8 @@ pub(crate) fn write(out: &mut String, judged: &Judged) -> fmt::Result {
     }
     for (index, found) in candidates.usable.iter().enumerate() {
         let word = if index == 0 { "chosen" } else { "usable" };
-        writeln!(
-            out,
-            "      {word}: {}, {:?}",
-            line(&found.certificate),
-            found.origin
-        )?;
+        let origin = format!("{:?}", found.origin).to_lowercase();
+        writeln!(out, "      {word}: {}, {origin}", line(&found.certificate))?;
     }
     for rejected in &candidates.rejected {
         let reason = &rejected.reason;
