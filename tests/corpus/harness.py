@@ -62,12 +62,13 @@ def mails(corpus, name):
 class Run:
     """One run: who produces, who reads, what came out."""
 
-    def __init__(self, producer, reader, seconds=(), second_every=10):
+    def __init__(self, producer, reader, seconds=(), second_every=10, report=None):
         self.producer, self.reader = producer, reader
         self.seconds, self.second_every = seconds, second_every
+        self.report = report                         # a file, one line for each record
         self.outcomes = collections.Counter()        # (set, policy, outcome)
         self.second = collections.Counter()          # (reader, policy, outcome)
-        self.failures, self.records = [], []
+        self.failures = []
         self.lock = threading.Lock()
 
     def mail(self, name, number, path, policy):
@@ -123,8 +124,10 @@ class Run:
     def count(self, name, path, policy, outcome, why, seconds):
         with self.lock:
             self.outcomes[name, policy, outcome] += 1
-            self.records.append({"set": name, "mail": path.name, "policy": policy,
-                                 "outcome": outcome, "why": why})
+            if self.report:
+                record = {"set": name, "mail": path.name, "policy": policy, "outcome": outcome,
+                          "why": why, "second": seconds}
+                print(json.dumps(record), file=self.report, flush=True)
             if outcome in FAILURES:
                 self.failures.append(f"{name}/{path.name} [{policy}]: {outcome}: {why}")
             for reader, result, reason in seconds:
@@ -222,7 +225,8 @@ def run(arguments, directory):
     seconds, missing = [], []
     if arguments.second_every:
         seconds, missing = second_readers.start(directory, [recipient], [root])
-    this = Run(producer, layers.OpenSsl(recipient, root), seconds, arguments.second_every or 1)
+    this = Run(producer, layers.OpenSsl(recipient, root), seconds, arguments.second_every or 1,
+               arguments.report)
     work = [(name, number, path, policy)
             for name in arguments.only or SETS
             for number, path in enumerate(mails(arguments.corpus, name))
@@ -241,8 +245,6 @@ def report(this, policies, missing, arguments):
     print(this.table(policies))
     for line in missing:
         print(f"second reader NOT run: {line}")
-    if arguments.report:
-        arguments.report.write_text("".join(json.dumps(r) + "\n" for r in this.records))
     if this.failures:
         print(f"\n{len(this.failures)} failures:")
         print("\n".join(this.failures[:arguments.show]))
@@ -265,7 +267,7 @@ def parse_arguments():
     parser.add_argument("--second-every", type=int, default=10, help="0: none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--show", type=int, default=40)
-    parser.add_argument("--report", type=Path, help="one JSON line for each mail and policy")
+    parser.add_argument("--report", type=argparse.FileType("w"), help="one JSON line for each mail and policy")
     parser.add_argument("--keep", type=Path, help="keep identities and policies here")
     return parser.parse_args()
 

@@ -117,7 +117,7 @@ class Harness(unittest.TestCase):
         run = harness.Run(producers.OpenSslProducer(self.sender, self.recipient, damage),
                           layers.OpenSsl(self.recipient, self.root))
         run.mail("set", 0, self.mail, policy)
-        self.assertEqual([r["outcome"] for r in run.records], [expected], run.failures)
+        self.assertEqual([key[2] for key in run.outcomes], [expected], run.failures)
         self.assertEqual(bool(run.failures), expected in harness.FAILURES)
 
     def test_what_is_right_is_the_same(self):
