@@ -3,7 +3,8 @@
 //! It installs nothing. What is missing is named, with the command that gets it.
 
 mod cargo;
-pub(crate) mod componentize;
+mod componentize;
+mod paths;
 mod toolchain;
 
 use std::path::Path;

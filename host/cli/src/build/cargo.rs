@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
+use super::paths;
 use super::toolchain::{LINKER_VARIABLE, TARGET, Toolchain};
 use crate::report::{Exit, Failure};
 
@@ -73,7 +74,14 @@ fn command(project: &Path, toolchain: &Toolchain) -> Command {
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    if let Toolchain::FromSource { rustc, linker } = toolchain {
+    let sysroot = match toolchain {
+        Toolchain::Installed => None,
+        Toolchain::FromSource { sysroot, .. } => Some(sysroot.as_path()),
+    };
+    command
+        .arg("--config")
+        .arg(paths::neutral(project, sysroot));
+    if let Toolchain::FromSource { rustc, linker, .. } = toolchain {
         command.arg("-Zbuild-std=std,panic_abort");
         command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
         if let (Some(linker), None) = (linker, std::env::var_os(LINKER_VARIABLE)) {

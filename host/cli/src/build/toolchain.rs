@@ -29,6 +29,8 @@ pub(super) enum Toolchain {
     FromSource {
         /// The compiler.
         rustc: PathBuf,
+        /// Where its library's sources are below.
+        sysroot: PathBuf,
         /// The linker, when it is not the compiler's own.
         linker: Option<OsString>,
     },
@@ -60,6 +62,7 @@ fn find_among(chosen: &Path, other: &Path, project: &Path) -> Result<Toolchain, 
         }
         return Ok(Toolchain::FromSource {
             rustc: rustc.to_owned(),
+            sysroot,
             linker,
         });
     }
