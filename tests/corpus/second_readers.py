@@ -52,6 +52,7 @@ class Gpgsm(SecondReader):
         # A home of its own, short: the path of the agent's socket has a limit.
         self.home = Path(tempfile.mkdtemp(prefix="gsm", dir="/tmp"))
         self.home.chmod(0o700)
+        roots = with_rsa(roots)
         fingerprints = [fingerprint(root) for root in roots]
         (self.home / "trustlist.txt").write_text("".join(f"{f} S relax\n" for f in fingerprints))
         (self.home / "gpg-agent.conf").write_text("allow-loopback-pinentry\n")
@@ -91,6 +92,12 @@ def with_p12(identities):
     return [i for i in identities if i.p12.exists()]
 
 
+def with_rsa(certificates):
+    """Those that gpgsm 2.2 and NSS 3.87 can import: not Ed25519."""
+    return [c for c in certificates
+            if b"rsaEncryption" in openssl("x509", "-in", c, "-noout", "-text")]
+
+
 def fingerprint(certificate):
     line = openssl("x509", "-in", certificate, "-noout", "-fingerprint", "-sha1").decode()
     return line.strip().split("=", 1)[1]
@@ -104,7 +111,7 @@ class Nss(SecondReader):
         self.database = f"sql:{directory / 'nss'}"
         (directory / "nss").mkdir()
         self.call("certutil", "-N", "-d", self.database, "--empty-password")
-        for number, root in enumerate(roots):
+        for number, root in enumerate(with_rsa(roots)):
             self.call("certutil", "-A", "-d", self.database, "-n", f"root{number}",
                       "-t", "CT,C,C", "-i", root)
         for identity in with_p12(identities):
