@@ -49,7 +49,7 @@ fn explain(rule: &Rule, index: usize, pick: &Pick, matching: &[String]) {
     let place = format!("rules[{index}]");
     let id = rule.name.as_deref().unwrap_or(&place);
     match pick.broken {
-        Some(key) => explain::rule(id, false, &[("not", key)]),
+        Some(key) => explain::rule(id, false, &[("condition", key)]),
         None => explain::rule(
             id,
             !matching.is_empty(),
