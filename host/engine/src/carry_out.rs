@@ -8,7 +8,7 @@ use waxseal_policy::capabilities::{CallError, ErrorKind, Parameters};
 use waxseal_policy::plan::{Choice, Protection, ProtectionMode, Recipe, Step};
 use waxseal_smime::{
     Certificate, ContentCipher, Context, EncryptOptions, Found, HeaderProtection, KeyTransport,
-    Protected, SignOptions, SignatureFormat, Then, classify, encrypt, sign,
+    Origin, Protected, SignOptions, SignatureFormat, Then, Time, classify, encrypt, sign,
 };
 
 use crate::copies::{Group, without_choice};
@@ -17,7 +17,7 @@ use crate::host_calls::{HostCalls, smime_error};
 use crate::outcome::{LayerMade, OutgoingCopy};
 use crate::parameters::Resolved;
 use crate::profile::{CipherChoice, KeyTransportChoice};
-use crate::signer::{NoSigner, author, matching_sender, signer};
+use crate::signer::{NoSigner, author, by_sender, matching_sender, signer};
 
 /// Makes the copies of one transaction.
 pub(crate) struct CarryOut<'t> {
@@ -266,11 +266,6 @@ impl<'t> CarryOut<'t> {
         if recipients.is_empty() {
             return Ok(Envelope::NotMade);
         }
-        let known = |certificate: &Certificate| Found {
-            certificate: certificate.clone(),
-            origin: waxseal_smime::Origin::Imported,
-            capabilities: None,
-        };
         recipients.extend(resolved.also_to.iter().map(known));
         if resolved.include_sender {
             recipients.extend(self.sender_certificate(resolved, &protectee.message));
@@ -306,15 +301,27 @@ impl<'t> CarryOut<'t> {
         Ok(found)
     }
 
-    /// The sender's own certificate, if there is one: a copy that cannot be read back by its
-    /// sender is no reason not to send it.
+    /// The sender's own certificate: her identity's, else one from the stores. Having none is
+    /// no reason not to send.
     fn sender_certificate(&self, resolved: &Resolved, message: &Message) -> Option<Found> {
         let author = author(message).ok()?;
         let calls = self.calls;
-        calls
-            .certificates
-            .best(&calls.generation, &author, resolved.domain_certificates)
+        let own = by_sender(&calls.generation, &author, calls.at)
             .ok()
+            .map(|own| &own.identity);
+        let own = own.and_then(|own| {
+            let certificate = own
+                .encryption_certificate
+                .as_ref()
+                .unwrap_or(&own.certificate);
+            can_encrypt_to(certificate, calls.at).then(|| known(certificate))
+        });
+        own.or_else(|| {
+            calls
+                .certificates
+                .best(&calls.generation, &author, resolved.domain_certificates)
+                .ok()
+        })
     }
 
     fn context(&self) -> Context<'t> {
@@ -335,6 +342,22 @@ fn then(protection: &Protection, resolved: &Resolved) -> Then {
         Then::Encrypt
     } else {
         Then::Send
+    }
+}
+
+/// Rule 5, for a certificate of our own.
+fn can_encrypt_to(certificate: &Certificate, at: Time) -> bool {
+    certificate.can_encrypt()
+        && certificate.key_algorithm().is_within_floor()
+        && (certificate.not_before()..=certificate.not_after()).contains(&at)
+}
+
+/// A certificate of which nothing is known but itself.
+fn known(certificate: &Certificate) -> Found {
+    Found {
+        certificate: certificate.clone(),
+        origin: Origin::Imported,
+        capabilities: None,
     }
 }
 
