@@ -83,7 +83,7 @@ impl Bench {
         let options = LoadOptions {
             now: Time::from_unix(now),
         };
-        let provider = Arc::new(RustCrypto::new());
+        let provider = Arc::new(RustCrypto);
         let loaded = load(&policy.directory(), &runtime, provider, &options);
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
         Bench {
@@ -130,7 +130,9 @@ fn decisions(rounds: usize) {
     let mail = mail(10_000);
     for count in [1, 10] {
         let bench = Bench::new(&vec![NOTHING; count], KINDS[0].1);
-        (0..100).for_each(|_| drop(bench.process(&mail)));
+        for _ in 0..100 {
+            bench.process(&mail);
+        }
         let (mut filters, mut whole) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let start = Instant::now();
@@ -148,7 +150,7 @@ fn protections(rounds: usize) {
         let bench = Bench::new(&[APPLY], profile);
         for (name, size) in SIZES {
             let mail = mail(size);
-            drop(bench.process(&mail));
+            bench.process(&mail);
             let rounds = if size > 10_000_000 {
                 rounds / 5 + 1
             } else {
@@ -156,7 +158,7 @@ fn protections(rounds: usize) {
             };
             let times = (0..rounds).map(|_| {
                 let start = Instant::now();
-                drop(bench.process(&mail));
+                bench.process(&mail);
                 start.elapsed()
             });
             println!("  {kind:<14} {name:>6}  {}", spread(times.collect()));
