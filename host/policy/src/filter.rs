@@ -214,18 +214,27 @@ fn failure(state: &HostState, error: &wasmtime::Error) -> Failure {
             message: refused.to_owned(),
         };
     }
-    match error.downcast_ref::<Trap>() {
-        Some(trap) => Failure {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Failure {
             code: "filter.trap",
             message: trap.to_string(),
-        },
+        };
+    }
+    let words = format!("{error:#}");
+    let code = match words.contains(CALL_TOO_LARGE) {
+        true => "filter.limit",
         // Values that are not what the contract says they are.
-        None => Failure {
-            code: "filter.nonsense",
-            message: bounded(&format!("{error:#}"), TEXT),
-        },
+        false => "filter.nonsense",
+    };
+    Failure {
+        code,
+        message: bounded(&words, TEXT),
     }
 }
+
+/// How wasmtime says that a call passes more than `bytes_per_call`; the error has no type
+/// of its own, and a test holds the words.
+const CALL_TOO_LARGE: &str = "allocated for hostcalls";
 
 fn problems(problems: Vec<Problem>) -> Vec<ConfigProblem> {
     let problems = problems.into_iter();

@@ -42,7 +42,7 @@ pub struct FilterTrace {
     /// Wall-clock time, instantiation and host calls included.
     #[serde(serialize_with = "microseconds", rename = "elapsed-us")]
     pub elapsed: Duration,
-    /// Of these, time in host calls that may wait.
+    /// Of these, time that the host worked: look-ups, decoding and searching of parts.
     #[serde(serialize_with = "microseconds", rename = "waited-us")]
     pub waited: Duration,
     /// Why it failed, if it did.

@@ -180,6 +180,16 @@ impl HostState {
         }
         let edited = self.handles.get(handle).map_err(wasmtime::Error::from)?;
         let edited = edited.edited(edit).map_err(edit_refused)?;
+        let limit = self.settings.limits.bytes_written;
+        self.spent.written = self
+            .spent
+            .written
+            .saturating_add(edited.view().head().len());
+        if self.spent.written > limit {
+            let text = format!("octets of edited header sections: limit {limit}");
+            let kind = ErrorKind::LimitExceeded;
+            return Err(CallError::new(kind, "limit.bytes-written", text).into());
+        }
         self.lend(edited)
     }
 }

@@ -23,7 +23,7 @@ mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use waxseal_message::Address;
@@ -162,25 +162,32 @@ impl HostState {
         &mut self,
         call: impl FnOnce(&mut Table, &dyn Capabilities) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
+        self.at_the_hosts_expense(|state| {
+            let evaluation = state.deciding()?;
+            let capabilities = evaluation.capabilities.clone();
+            call(&mut evaluation.table, capabilities.as_ref())
+        })?
+    }
+
+    /// Work of the host that the guest is not to be stopped for: look-ups that may wait,
+    /// decoding and searching of large parts. It has a budget of its own.
+    fn at_the_hosts_expense<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, CallError> {
         if self.spent.waited > self.settings.limits.host_time {
             return Err(CallError::new(
                 ErrorKind::LimitExceeded,
-                "host.time",
-                "the time that look-ups of one evaluation may take is used up",
+                "limit.host-time",
+                "the time that the host works for one evaluation is used up",
             ));
         }
         let pause = self.time.pause();
         let started = Instant::now();
-        let evaluation = self.deciding()?;
-        let capabilities = evaluation.capabilities.clone();
-        let answer = call(&mut evaluation.table, capabilities.as_ref());
-        self.waited(started.elapsed());
+        let done = work(self);
+        self.spent.waited += started.elapsed();
         self.time.resume(pause);
-        answer
-    }
-
-    fn waited(&mut self, time: Duration) {
-        self.spent.waited += time;
+        Ok(done)
     }
 
     /// Hands a value to the guest.

@@ -87,7 +87,7 @@ impl mail::HostPart for HostState {
         max: u32,
     ) -> Result<Vec<u8>, Refusal> {
         let part = self.held(&handle)?;
-        let decoded = self.contents.decoded(&part)?;
+        let decoded = self.at_the_hosts_expense(|state| state.contents.decoded(&part))??;
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let octets = window(&decoded, offset, max);
         self.charge(octets.len())?;
@@ -109,7 +109,8 @@ impl mail::HostPart for HostState {
 
     fn text(&mut self, handle: Resource<PartHandle>, max: u32) -> Result<String, Refusal> {
         let part = self.held(&handle)?;
-        let text = self.contents.text(&part)?.ok_or_else(|| {
+        let text = self.at_the_hosts_expense(|state| state.contents.text(&part))??;
+        let text = text.ok_or_else(|| {
             CallError::new(ErrorKind::Failed, "part.not-text", "the part is not text")
                 .about(part.id.as_ref())
         })?;
@@ -129,12 +130,15 @@ impl mail::HostPart for HostState {
         ignore_case: bool,
     ) -> Result<bool, Refusal> {
         let part = self.held(&handle)?;
-        let found = match ignore_case {
-            true => self.contents.folded(&part)?.contains(&fold(&needle)),
-            false => self.contents.searchable(&part)?.contains(&needle),
-        };
+        let answer = self.at_the_hosts_expense(|state| {
+            Ok(match ignore_case {
+                true => state.contents.folded(&part)?.contains(&fold(&needle)),
+                false => state.contents.searchable(&part)?.contains(&needle),
+            })
+        });
         let arguments = || format!("part {} {needle:?}", part.id);
-        self.recorded("part.contains", arguments, Ok(found), bool::to_string)
+        let answer = answer.map_err(Refusal::from).flatten();
+        self.recorded("part.contains", arguments, answer, bool::to_string)
     }
 
     fn matches(
@@ -168,7 +172,9 @@ impl HostState {
             )
             .about(name)
         })?;
-        Ok(dictionary.matches(&self.contents.searchable(part)?))
+        self.at_the_hosts_expense(
+            |state| Ok(dictionary.matches(&state.contents.searchable(part)?)),
+        )?
     }
 }
 

@@ -77,7 +77,7 @@ impl protect::HostOptions for HostState {
             return Ok(());
         }
         also_to.push(certificate);
-        self.count_record()
+        self.count_record(0)
     }
 
     fn include_sender(

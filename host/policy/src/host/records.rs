@@ -36,6 +36,7 @@ impl log::Host for HostState {
             message: bounded(&message, TEXT),
             fields: pairs(fields),
         };
+        self.count_record_bytes(line.message.len() + octets(&line.fields))?;
         self.print(level, &line);
         self.trace.log.push(line);
         Ok(())
@@ -82,13 +83,25 @@ impl HostState {
         }
     }
 
-    /// Counts a record that is kept with the decision.
-    pub(super) fn count_record(&mut self) -> wasmtime::Result<()> {
+    /// Counts a record of so many octets that is kept with the decision.
+    pub(super) fn count_record(&mut self, octets: usize) -> wasmtime::Result<()> {
         self.spent.records += 1;
         let limit = self.settings.limits.records;
         match self.spent.records <= limit {
-            true => Ok(()),
+            true => self.count_record_bytes(octets),
             false => Err(self.fail("filter.limit", format!("records kept: limit {limit}"))),
+        }
+    }
+
+    fn count_record_bytes(&mut self, octets: usize) -> wasmtime::Result<()> {
+        self.spent.record_bytes = self.spent.record_bytes.saturating_add(octets);
+        let limit = self.settings.limits.record_bytes;
+        match self.spent.record_bytes <= limit {
+            true => Ok(()),
+            false => {
+                let message = format!("octets of records kept: limit {limit}");
+                Err(self.fail("filter.limit", message))
+            }
         }
     }
 
@@ -107,13 +120,14 @@ impl HostState {
         if !self.keeps_records() {
             return Ok(());
         }
-        self.count_record()?;
-        self.trace.metrics.push(MetricTrace {
+        let metric = MetricTrace {
             kind,
             name: bounded(name, NAME),
             value,
             labels: pairs(labels),
-        });
+        };
+        self.count_record(metric.name.len() + octets(&metric.labels))?;
+        self.trace.metrics.push(metric);
         Ok(())
     }
 }
@@ -123,12 +137,13 @@ impl explain::Host for HostState {
         if !self.keeps_records() {
             return Ok(());
         }
-        self.count_record()?;
-        self.trace.rules.push(RuleTrace {
+        let rule = RuleTrace {
             id: bounded(&id, NAME),
             matched,
             facts: pairs(facts),
-        });
+        };
+        self.count_record(rule.id.len() + octets(&rule.facts))?;
+        self.trace.rules.push(rule);
         Ok(())
     }
 }
@@ -153,4 +168,11 @@ fn pairs(pairs: Vec<NameValue>) -> Vec<(String, String)> {
     pairs
         .map(|pair| (bounded(&pair.name, NAME), bounded(&pair.value, TEXT)))
         .collect()
+}
+
+fn octets(pairs: &[(String, String)]) -> usize {
+    pairs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum()
 }

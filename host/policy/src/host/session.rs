@@ -224,10 +224,10 @@ impl session::HostTransaction for HostState {
             let message = format!("octets of all notes: limit {NOTE_OCTETS}");
             return Err(self.fail("filter.limit", message));
         }
-        notes.insert(key.clone(), value.clone());
-        self.count_record()?;
-        let kept = &mut self.trace.notes;
-        kept.insert(bounded(&key, 100), bounded(&value, 1_000));
+        let (short_key, short_value) = (bounded(&key, 100), bounded(&value, 1_000));
+        notes.insert(key, value);
+        self.count_record(short_key.len() + short_value.len())?;
+        self.trace.notes.insert(short_key, short_value);
         Ok(())
     }
 
