@@ -157,6 +157,14 @@ fn rule_05_paths() {
 }
 
 #[test]
+fn rule_05_intermediates_may_be_known_to_the_anchors() {
+    let (middle, leaf) = through_intermediate();
+    let root = authority().certificate().clone();
+    let anchors = Anchors::new(vec![root]).with_intermediates(vec![middle]);
+    assert_eq!(validate(&leaf, &[], &anchors, NOW, &RustCrypto), Ok(()));
+}
+
+#[test]
 fn rule_05_a_path_through_no_authority_is_refused() {
     let person = person("ec-p256");
     let info = common::person("ec-p384")

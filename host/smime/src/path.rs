@@ -72,19 +72,33 @@ pub enum PathError {
     Provider(ProviderError),
 }
 
-/// Certificates that are trusted as they are.
+/// Certificates that are trusted as they are, and authorities that may stand between them and
+/// others without being trusted themselves.
 #[derive(Debug, Clone, Default)]
-pub struct Anchors(Vec<Certificate>);
+pub struct Anchors {
+    certificates: Vec<Certificate>,
+    intermediates: Vec<Certificate>,
+}
 
 impl Anchors {
     /// These certificates.
     pub fn new(certificates: Vec<Certificate>) -> Self {
-        Self(certificates)
+        Self {
+            certificates,
+            intermediates: Vec::new(),
+        }
     }
 
-    /// The certificates.
+    /// Authorities that every path may lead through.
+    #[must_use]
+    pub fn with_intermediates(mut self, certificates: Vec<Certificate>) -> Self {
+        self.intermediates = certificates;
+        self
+    }
+
+    /// The certificates that are trusted.
     pub fn certificates(&self) -> &[Certificate] {
-        &self.0
+        &self.certificates
     }
 }
 
@@ -98,7 +112,7 @@ pub fn validate(
     provider: &dyn Provider,
 ) -> Result<(), PathError> {
     check_one(certificate, at)?;
-    if anchors.0.contains(certificate) {
+    if anchors.certificates.contains(certificate) {
         return Ok(());
     }
     let mut search = Search {
@@ -138,14 +152,15 @@ impl<'a> Search<'a> {
             length: 0,
             error: unknown,
         };
-        let (anchors, intermediates) = (self.anchors, self.intermediates);
-        for anchor in issuers_of(last, &anchors.0) {
+        let (anchors, given) = (self.anchors, self.intermediates);
+        for anchor in issuers_of(last, &anchors.certificates) {
             match self.accept(path, anchor) {
                 Ok(()) => return Ok(()),
                 Err(error) => worst = worst.or(path.len(), error),
             }
         }
-        for issuer in issuers_of(last, intermediates) {
+        let known = issuers_of(last, &anchors.intermediates);
+        for issuer in issuers_of(last, given).chain(known) {
             if path.contains(&issuer) || path.len() > MAX_INTERMEDIATES {
                 continue;
             }

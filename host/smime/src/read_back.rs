@@ -177,3 +177,42 @@ fn recipient_names(envelope: &Envelope<'_>) -> Result<Vec<Vec<u8>>, Error> {
         .map(|name| der::Encode::to_der(name).map_err(Error::from))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waxseal_message::Limits;
+
+    const ONE: &[u8] = include_bytes!("../fixtures/one.der");
+    const TWO: &[u8] = include_bytes!("../fixtures/two.der");
+    const FOR_ONE: &[u8] = include_bytes!("../fixtures/for-one.eml");
+
+    /// The message is for `one.der`: any other intention must be noticed.
+    fn check(intended: &[&[u8]], content_size: usize, expected: Option<&str>) {
+        let message = Message::parse(FOR_ONE, &Limits::default()).unwrap();
+        let certificates = intended
+            .iter()
+            .map(|der| Certificate::from_der(der).unwrap());
+        let certificates: Vec<_> = certificates.collect();
+        let result = enveloped(&message, &certificates, content_size);
+        assert_eq!(
+            result.err().map(|error| error.to_string()).as_deref(),
+            expected
+        );
+    }
+
+    #[test]
+    fn rule_07_recipients_are_exactly_the_intended_ones() {
+        let other = Some("read-back failed: the recipients are not exactly the intended ones");
+        check(&[ONE], 7, None);
+        check(&[TWO], 7, other);
+        check(&[ONE, TWO], 7, other);
+        check(&[], 7, other);
+    }
+
+    #[test]
+    fn rule_07_the_content_is_all_there() {
+        let short = Some("read-back failed: the encrypted content is incomplete");
+        check(&[ONE], 10_000, short);
+    }
+}

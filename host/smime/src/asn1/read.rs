@@ -254,6 +254,25 @@ mod tests {
         check(&deep, Err(Malformed));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn reads_what_was_written(value: Vec<u8>, rest: Vec<u8>) {
+            let octets = [super::super::octet_string(&value), rest.clone()].concat();
+            let mut reader = Reader::new(&octets);
+            proptest::prop_assert_eq!(reader.any().map(|element| element.value), Ok(&value[..]));
+            proptest::prop_assert_eq!(reader.rest, rest);
+        }
+
+        #[test]
+        fn takes_any_octets(octets: Vec<u8>) {
+            let elements = Reader::new(&octets).elements().unwrap_or_default();
+            for element in elements {
+                let _ = element.children().elements();
+                let _ = element.octets(tag::OCTET_STRING);
+            }
+        }
+    }
+
     #[test]
     fn joins_pieces() {
         let element = Element::only(&[0x24, 0x80, 4, 1, 7, 0x24, 3, 4, 1, 8, 0, 0]).unwrap();
