@@ -57,5 +57,5 @@ pub use limits::FilterLimits;
 pub use lists::{ListError, Lists};
 pub use plan::{Plan, Verdict};
 pub use policy::{FilterInfo, Policy};
-pub use runtime::{Runtime, RuntimeLimits};
+pub use runtime::{Compile, Runtime, RuntimeLimits};
 pub use trace::{CallTrace, FilterTrace, LogLine, MetricTrace, RuleTrace, Trace};

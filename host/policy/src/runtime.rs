@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    RegallocAlgorithm,
+};
 
 use crate::bindings::Opener;
 use crate::error::{LoadError, LoadReason, LoadStep};
@@ -47,6 +50,18 @@ pub struct RuntimeLimits {
     pub wait: Duration,
     /// Messages that may wait for a slot; one more is deferred at once.
     pub waiting: usize,
+    /// Whether filters are compiled for many messages or for one.
+    pub compile: Compile,
+}
+
+/// What the time to compile is spent on. Filters do the same either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Compile {
+    /// Code that runs fast: a service loads once for many messages.
+    #[default]
+    ForMany,
+    /// Soon: a command takes one message and ends.
+    ForOne,
 }
 
 impl Default for RuntimeLimits {
@@ -56,6 +71,7 @@ impl Default for RuntimeLimits {
             memory: 64 << 20,
             wait: Duration::from_secs(10),
             waiting: 1_000,
+            compile: Compile::default(),
         }
     }
 }
@@ -138,6 +154,10 @@ fn engine(limits: &RuntimeLimits) -> wasmtime::Result<Engine> {
     config.wasm_component_model(true);
     // Host calls are synchronous: no fibres.
     config.concurrency_support(false);
+    if limits.compile == Compile::ForOne {
+        config.cranelift_opt_level(OptLevel::None);
+        config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    }
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use clap::Args;
 use serde_json::{Value, json};
 use waxseal_config::{Errors, FILE, LoadOptions, Loaded, Problem};
-use waxseal_policy::{Runtime, RuntimeLimits};
+use waxseal_policy::{Compile, Runtime, RuntimeLimits};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Clock, Time};
 
@@ -86,6 +86,7 @@ fn runtime() -> Result<Arc<Runtime>, Failure> {
     }
     let limits = RuntimeLimits {
         slots: 4,
+        compile: Compile::ForOne,
         ..RuntimeLimits::default()
     };
     let runtime = Runtime::new(&limits).map_err(|error| Failure::new(Exit::Software, error))?;
