@@ -70,7 +70,7 @@ macro_rules! filter {
                 }
             }
 
-    $crate::bindings::export_handler!(Component with_types_in $crate::bindings);
+            $crate::bindings::export_handler! { Component with_types_in $crate::bindings }
         };
     };
 }

@@ -32,8 +32,8 @@
 //! without a grant is [`mail`], [`session`], [`config`], [`log`], [`explain`],
 //! [`metrics`] and [`clock`].
 //!
-//! On the host target everything compiles, so that a filter's own logic can be
-//! tested with `cargo test`; a call into the host panics there.
+//! On the host target `cargo check` and `cargo test` work, so that a filter's own
+//! logic can be tested; a call into the gateway panics there.
 //!
 //! When a filter fails (an error from `evaluate`, a panic, a limit), the message
 //! is deferred unless the operator's `on-error` says otherwise; it is never

@@ -136,7 +136,8 @@ impl Transaction {
         self.0.supports(ability)
     }
 
-    /// The message as earlier filters left it.
+    /// The message as earlier filters left it, and this one so far: what everybody
+    /// gets whom no `route` names.
     pub fn message(&self) -> Message {
         Message(self.0.message())
     }
