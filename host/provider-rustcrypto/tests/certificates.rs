@@ -96,6 +96,32 @@ fn generated_keys_are_read_by_openssl() {
     }
 }
 
+#[test]
+fn rule_05_addresses_are_found_among_names_of_every_kind() {
+    let names = "RID:1.2.3,URI:https://example.org/,IP:192.0.2.1,otherName:1.2.3;UTF8:x,\
+                 otherName:1.3.6.1.5.5.7.8.9;UTF8:mailbox@example.org,\
+                 email:Alice@EXAMPLE.org,DNS:*.example.org,DNS:Mail.example.org"
+        .replace(' ', "");
+    let bench = Workbench::new();
+    bench.run(&format!(
+        "req -x509 -newkey ed25519 -nodes -keyout key.pem -outform der -out cert.der \
+         -subj /CN=names/emailAddress=last@example.org -addext subjectAltName={names}"
+    ));
+    let certificate = Certificate::from_der(&bench.read("cert.der")).unwrap();
+    let expected = [
+        "Alice@example.org",
+        "mailbox@example.org",
+        "last@example.org",
+    ];
+    let addresses: Vec<_> = certificate
+        .addresses()
+        .iter()
+        .map(Address::to_string)
+        .collect();
+    assert_eq!(addresses, expected);
+    assert_eq!(certificate.domains(), ["mail.example.org"]);
+}
+
 // Paths.
 
 /// An authority under the test authority, and somebody certified by it.

@@ -16,10 +16,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use waxseal_message::Address;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
 /// id-on-SmtpUTF8Mailbox (RFC 8398 §3).
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
@@ -367,63 +364,67 @@ fn modulus_bits(key: Element<'_>) -> Result<usize, Malformed> {
 /// Addresses and domains, each once.
 fn names(x509: &x509_cert::Certificate) -> (Vec<Address>, Vec<String>) {
     let tbs = x509.tbs_certificate();
-    let alternatives = match tbs.get_extension::<SubjectAltName>() {
-        Ok(Some((_, SubjectAltName(names)))) => names,
-        _ => Vec::new(),
-    };
-    let mailboxes = alternatives.iter().filter_map(rfc822_name);
-    let internationalised = alternatives.iter().filter_map(smtp_utf8_mailbox);
-    let subject = tbs.subject().iter().filter_map(|attribute| {
-        let text = (attribute.oid == EMAIL_ADDRESS)
-            .then(|| text_of(&attribute.value))
-            .flatten()?;
-        Address::parse(&text).ok()
-    });
+    let alternatives = alternative_names(tbs);
+    let all = || alternatives.iter().copied();
+    let subject = tbs
+        .subject()
+        .iter()
+        .filter(|attribute| attribute.oid == EMAIL_ADDRESS);
+    let subject = subject.filter_map(|attribute| address_of(attribute.value.value()));
     let mut addresses = Vec::new();
-    for address in mailboxes.chain(internationalised).chain(subject) {
+    for address in all()
+        .filter_map(rfc822_name)
+        .chain(all().filter_map(smtp_utf8_mailbox))
+        .chain(subject)
+    {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
-    let hosts = alternatives.iter().filter_map(dns_name);
-    let authorities = addresses.iter().filter(|address| {
+    let authorities = addresses.iter().filter(|address: &&Address| {
         let local = address.local().to_ascii_lowercase();
         [DOMAIN_CONFIDENTIALITY, DOMAIN_SIGNING].contains(&local.as_str())
     });
-    let mut domains: Vec<String> = hosts.collect();
+    let mut domains: Vec<String> = all().filter_map(dns_name).collect();
     domains.extend(authorities.map(|address| address.domain().to_owned()));
     domains.sort();
     domains.dedup();
     (addresses, domains)
 }
 
-fn rfc822_name(name: &GeneralName) -> Option<Address> {
-    match name {
-        GeneralName::Rfc822Name(text) => Address::parse(text.as_str()).ok(),
-        _ => None,
-    }
+/// Each GeneralName of the subjectAltName as it stands (RFC 5280 §4.2.1.6): a name of a kind
+/// that nobody here reads must not hide the others.
+fn alternative_names(tbs: &x509_cert::TbsCertificate) -> Vec<Element<'_>> {
+    let mut extensions = tbs.extensions().into_iter().flatten();
+    let extension = extensions.find(|each| each.extn_id == rfc5280::ID_CE_SUBJECT_ALT_NAME);
+    let names = extension.and_then(|each| Element::only(each.extn_value.as_bytes()).ok());
+    names
+        .and_then(|names| names.children().elements().ok())
+        .unwrap_or_default()
 }
 
-fn smtp_utf8_mailbox(name: &GeneralName) -> Option<Address> {
-    match name {
-        GeneralName::OtherName(other) if other.type_id == SMTP_UTF8_MAILBOX => {
-            Address::parse(&text_of(&other.value)?).ok()
-        }
-        _ => None,
+fn rfc822_name(name: Element<'_>) -> Option<Address> {
+    address_of(name.value).filter(|_| name.tag == tag::context_primitive(1))
+}
+
+/// RFC 8398 §3: otherName with a UTF8String.
+fn smtp_utf8_mailbox(name: Element<'_>) -> Option<Address> {
+    let mut fields = name.children();
+    if name.tag != tag::context(0) || fields.object_identifier().ok()? != SMTP_UTF8_MAILBOX {
+        return None;
     }
+    let value = fields.expect(tag::context(0)).ok()?;
+    address_of(Element::only(value.value).ok()?.value)
 }
 
 /// A dNSName without a wildcard.
-fn dns_name(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(text) if !text.as_str().contains('*') => {
-            Some(text.as_str().to_ascii_lowercase())
-        }
-        _ => None,
-    }
+fn dns_name(name: Element<'_>) -> Option<String> {
+    let text = std::str::from_utf8(name.value).ok()?;
+    let is_plain = name.tag == tag::context_primitive(2) && !text.contains('*');
+    is_plain.then(|| text.to_ascii_lowercase())
 }
 
-/// The text of any string type, if it is UTF-8 (of which ASCII is a part).
-fn text_of(value: &der::Any) -> Option<String> {
-    String::from_utf8(value.value().to_vec()).ok()
+/// The address in any string type, if it is UTF-8 (of which ASCII is a part).
+fn address_of(octets: &[u8]) -> Option<Address> {
+    Address::parse(std::str::from_utf8(octets).ok()?).ok()
 }

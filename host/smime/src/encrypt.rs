@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::read_back;
 use crate::sign::{SignOptions, Then, check_floor, check_validity, sign};
 use std::collections::HashSet;
-use waxseal_message::{Limits, Message};
+use waxseal_message::Message;
 
 /// How to encrypt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub fn encrypt(
     }
     let payload =
         header_protection::payload(message, options.header_protection, Protection::Cipher);
-    let outer = outer_fields(message, &payload, options.header_protection);
+    let outer = payload.outer_when_encrypted(options.header_protection);
     let (cipher, transport) = (options.cipher, options.key_transport);
     let cms = enveloped_data::write(&payload.entity, &recipients, cipher, transport, context)?;
     let content_size = payload.entity.len();
@@ -117,23 +117,6 @@ fn check_recipient(certificate: &Certificate, context: &Context<'_>) -> Result<(
         subject: certificate.subject(),
         purpose: "encrypt",
     })
-}
-
-/// The outer fields lose only what the payload has inside.
-fn outer_fields(
-    message: &Message,
-    payload: &header_protection::Payload,
-    setting: HeaderProtection,
-) -> Vec<bytes::Bytes> {
-    if matches!(
-        setting,
-        HeaderProtection::Off | HeaderProtection::NoConfidentiality
-    ) {
-        return payload.outer.clone();
-    }
-    let inside = Message::parse(payload.entity.clone(), &Limits::default());
-    let inside = inside.as_ref().unwrap_or(message);
-    header_protection::outer(inside, payload.outer.clone(), setting)
 }
 
 /// Signs, encrypts, and signs again (RFC 2634 §1.1).

@@ -32,12 +32,15 @@ pub(crate) struct Payload {
     pub(crate) entity: Bytes,
     pub(crate) outer: Vec<Bytes>,
     pub(crate) transport_safe: bool,
+    /// Whether the entity has the fields inside, so that the outer ones may be hidden.
+    has_fields_to_hide: bool,
 }
 
 /// Prepares a message (rule 1) and puts its fields inside as the setting asks.
 ///
 /// With [`Protection::Cipher`] the outer fields are left as they are: they change when the
-/// message is encrypted, by [`outer`].
+/// message is encrypted, by
+/// [`Payload::outer_when_encrypted`].
 pub(crate) fn payload(
     message: &Message,
     setting: HeaderProtection,
@@ -48,30 +51,35 @@ pub(crate) fn payload(
         entity: prepared.entity,
         outer: prepared.outer,
         transport_safe: prepared.transport_safe,
+        has_fields_to_hide: false,
     };
-    if setting == HeaderProtection::Off || is_fixed(message) {
+    if setting == HeaderProtection::Off {
         return payload;
     }
+    if is_fixed(message) {
+        payload.has_fields_to_hide = hp_of(message).as_deref() == Some("cipher");
+        return payload;
+    }
+    payload.has_fields_to_hide = protection == Protection::Cipher;
     let fields = protected_fields(&payload.outer, setting, protection);
     payload.transport_safe &= fields.is_ascii();
     payload.entity = with_fields(&payload.entity, &fields, protection).into();
     payload
 }
 
-/// The outer fields of an encrypted message whose payload is given: fewer if the payload has
-/// them, the same otherwise.
-pub(crate) fn outer(
-    payload: &Message,
-    fields: Vec<Bytes>,
-    setting: HeaderProtection,
-) -> Vec<Bytes> {
-    if hp_of(payload).as_deref() != Some("cipher") {
-        return fields;
+impl Payload {
+    /// The outer fields once the payload is encrypted: fewer if it has them inside, the same
+    /// otherwise.
+    pub(crate) fn outer_when_encrypted(&self, setting: HeaderProtection) -> Vec<Bytes> {
+        let outer = self.outer.iter().cloned();
+        if self.has_fields_to_hide {
+            outer
+                .filter_map(|field| confidential(field, setting))
+                .collect()
+        } else {
+            outer.collect()
+        }
     }
-    fields
-        .into_iter()
-        .filter_map(|field| confidential(field, setting))
-        .collect()
 }
 
 /// Whether the entity may not be changed, or has protected fields already.
@@ -96,7 +104,11 @@ fn hp_of_opaque(root: &Part<'_>) -> Option<String> {
         return None;
     };
     let content = joined(&signed_data.content?).into_owned();
-    let inner = Message::parse(content, &Limits::default()).ok()?;
+    let end = content
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")?;
+    // The header section alone, since nothing else is asked for.
+    let inner = Message::parse(content.get(..end + 4)?.to_vec(), &Limits::default()).ok()?;
     inner.root().parameter("hp")
 }
 
