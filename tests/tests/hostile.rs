@@ -145,12 +145,7 @@ fn on_error_reject_refuses() {
         grant: "",
         more: "on-error = \"reject\"",
     };
-    check_stopped(
-        &[Filter::Rules(MUST), filter],
-        69,
-        &["filter.trap"],
-        "reject",
-    );
+    check_stopped(&[Filter::Rules(MUST), filter], 69, "filter.trap", "reject");
 }
 
 /// What failed is undone, and what it required stays: the others' encryption holds.
