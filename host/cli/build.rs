@@ -1,7 +1,7 @@
 //! Puts what `waxseal new` writes into the binary: the SDK, the contract, the template.
 //!
 //! Makes `projects.rs` in the output directory with one list for each, of path and octets, in
-//! the order of the paths.
+//! the order of the paths. A directory that is not there fails the build.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ fn main() -> io::Result<()> {
         .canonicalize()?;
     let mut code = String::new();
     for (name, directories) in [
-        ("SDK", ["guest/Cargo.toml", "guest/src"].as_slice()),
+        (
+            "SDK",
+            ["guest/Cargo.toml", "guest/README.md", "guest/src"].as_slice(),
+        ),
         ("WIT", &["wit"]),
         ("TEMPLATE", &["guest/template"]),
     ] {
@@ -41,9 +44,6 @@ fn main() -> io::Result<()> {
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if path.is_file() {
         files.push(path.to_owned());
-        return Ok(());
-    }
-    if !path.exists() {
         return Ok(());
     }
     for entry in fs::read_dir(path)? {

@@ -11,12 +11,7 @@ use crate::commands::{build, cert, check, demo, encrypt, init, inspect, new, run
 
 /// Signs and encrypts mail by policy; the policy is a program.
 #[derive(Parser)]
-#[command(
-    name = "waxseal",
-    version,
-    propagate_version = true,
-    max_term_width = 100
-)]
+#[command(name = "waxseal", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes are those of sysexits.h: 0 done, 64 usage, 65 bad data, \
 66 no input, 69 refused, 70 our fault, 73 cannot create, 74 input or output, 75 try again, \

@@ -17,7 +17,7 @@ const VARIABLE: &str = "WAXSEAL_PASSPHRASE";
 /// The options that say where a passphrase comes from.
 #[derive(Args)]
 pub(crate) struct PassphraseArgs {
-    /// A file with the passphrase; else it comes from WAXSEAL_PASSPHRASE, or is asked for
+    /// A file with the passphrase; WAXSEAL_PASSPHRASE may hold it instead
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }

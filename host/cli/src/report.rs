@@ -70,11 +70,6 @@ impl Failure {
         }
     }
 
-    /// What the command should do is not built yet.
-    pub(crate) fn not_built(what: &str) -> Self {
-        Self::new(Exit::Software, format_args!("not built yet: {what}"))
-    }
-
     /// A file that cannot be read: 66 when it is not there, 77 when it is closed to us, 74
     /// otherwise.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {

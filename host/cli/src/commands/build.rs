@@ -28,9 +28,12 @@ pub(crate) struct BuildArgs {
 /// Builds it. Cargo's words and the progress are on standard error.
 pub(crate) fn run(args: BuildArgs) -> Result<ExitCode, Failure> {
     let built = build::build(&args.dir)?;
-    let out = args
-        .out
-        .unwrap_or_else(|| args.dir.join(format!("{}.wasm", built.name)));
+    let out = args.out.unwrap_or_else(|| {
+        args.dir
+            .strip_prefix(".")
+            .unwrap_or(&args.dir)
+            .join(format!("{}.wasm", built.name))
+    });
     let description = component::describe(&built.component, &out)?;
     output::create(&out, &built.component, Access::Shared)?;
     if args.json {

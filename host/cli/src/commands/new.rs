@@ -33,9 +33,6 @@ pub(crate) struct NewArgs {
 /// Makes the project.
 pub(crate) fn run(args: NewArgs) -> Result<ExitCode, Failure> {
     let name = filter_name(&args.dir)?;
-    if TEMPLATE.is_empty() {
-        return Err(Failure::not_built("the template of filter projects"));
-    }
     let made_here = !args.dir.exists();
     if !made_here && !is_empty(&args.dir) {
         let message = format!("directory is not empty: {}", args.dir.display());
@@ -50,7 +47,8 @@ pub(crate) fn run(args: NewArgs) -> Result<ExitCode, Failure> {
     }
     let dir = args.dir.display();
     output::print(format!(
-        "made {dir}\n\nnext:\n  cd {dir}\n  waxseal build\n  waxseal test\n"
+        "made {dir}\n\nnext:\n  cd {dir}\n  waxseal build    # src/lib.rs → {name}.wasm\n  \
+         waxseal test     # the fixtures in tests/\n"
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -86,7 +84,12 @@ fn write(dir: &Path, name: &str) -> Result<(), Failure> {
             if let Some(parent) = target.parent() {
                 output::create_directory(parent)?;
             }
-            output::create(&target, &named(octets, name), Access::Shared)?;
+            // The identity is for tests alone, but a key is a key.
+            let access = match path.starts_with("identities/") {
+                true => Access::Private,
+                false => Access::Shared,
+            };
+            output::create(&target, &named(octets, name), access)?;
         }
     }
     Ok(())
@@ -116,5 +119,6 @@ mod tests {
     fn sdk_and_contract_are_in_the_binary() {
         let has = |files: &[(&str, &[u8])], path| files.iter().any(|(file, _)| *file == path);
         assert!(has(SDK, "Cargo.toml") && has(SDK, "src/lib.rs") && has(WIT, "filter.wit"));
+        assert!(has(TEMPLATE, "Cargo.toml") && has(TEMPLATE, "src/lib.rs"));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "ADDRESS", value_parser = mailbox)]
     address: Address,
 
-    /// A policy directory, whose certificates/ is looked into
+    /// A policy directory: its certificates, its trust, its profiles
     #[arg(long, value_name = "DIR", required_unless_present = "dir")]
     policy: Option<PathBuf>,
 

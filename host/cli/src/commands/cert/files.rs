@@ -15,6 +15,10 @@ use crate::output::{self, Access};
 use crate::progress::Spinner;
 use crate::report::{Exit, Failure};
 
+/// What becomes of a new key when there is no passphrase.
+pub(super) const CLEAR: &str = "Without a passphrase the private key is written in clear, for \
+its owner alone, and the PKCS #12 file opens with an empty one.";
+
 /// A new private key, in both of its forms.
 pub(super) struct NewKey {
     /// DER of PKCS #8 PrivateKeyInfo.

@@ -14,7 +14,7 @@ use waxseal_smime::{Certificate, Clock, Identity, KeyAlgorithm, Time};
 use waxseal_stores::Secret;
 
 use super::describe::fingerprint;
-use super::files::{self, NewKey, Place, new_key};
+use super::files::{self, CLEAR, NewKey, Place, new_key};
 use super::{KeyArgs, SubjectArgs};
 use crate::clock::{self, CommandClock};
 use crate::output;
@@ -26,6 +26,7 @@ const CA_STEM: &str = "ca";
 
 /// What `cert generate` takes.
 #[derive(Args)]
+#[command(after_help = CLEAR)]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     subject: SubjectArgs,

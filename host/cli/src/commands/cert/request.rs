@@ -6,7 +6,7 @@ use clap::Args;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{KeyAlgorithm, Time};
 
-use super::files::{self, Place, new_key};
+use super::files::{self, CLEAR, Place, new_key};
 use super::{KeyArgs, SubjectArgs};
 use crate::output::{self, Access};
 use crate::passphrase::PassphraseArgs;
@@ -14,6 +14,7 @@ use crate::report::{Exit, Failure};
 
 /// What `cert request` takes.
 #[derive(Args)]
+#[command(after_help = CLEAR)]
 pub(crate) struct RequestArgs {
     #[command(flatten)]
     subject: SubjectArgs,
