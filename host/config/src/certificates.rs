@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_smime::{Anchors, CertificateSource};
+use waxseal_smime::Anchors;
 use waxseal_stores::{CertificateDirectory, load_anchors};
 
 use crate::directory::Directory;
@@ -15,7 +15,7 @@ const ANCHORS: &str = "anchors";
 
 /// Opens `certificates/`. What cannot be read in it is a warning: one bad file must not stop
 /// the mail of everybody else.
-pub(crate) fn read(directory: &Directory<'_>) -> Option<Arc<dyn CertificateSource>> {
+pub(crate) fn read(directory: &Directory<'_>) -> Option<Arc<CertificateDirectory>> {
     let path = directory.path(Path::new(CERTIFICATES));
     if !path.is_dir() {
         return None;
@@ -48,8 +48,13 @@ pub(crate) fn read(directory: &Directory<'_>) -> Option<Arc<dyn CertificateSourc
 }
 
 /// `[trust]`: with `require-path`, a certificate needs a path to an anchor; without, what
-/// stands in `certificates/` is trusted as imported.
-pub(crate) fn anchors(section: Option<Section<'_>>, directory: &Directory<'_>) -> Option<Anchors> {
+/// stands in `certificates/` is trusted as imported. Authorities in `certificates/` serve as
+/// intermediates.
+pub(crate) fn anchors(
+    section: Option<Section<'_>>,
+    directory: &Directory<'_>,
+    store: Option<&CertificateDirectory>,
+) -> Option<Anchors> {
     let required = section.map(|section| {
         let required = section.flag("require-path").unwrap_or(false);
         section.finish();
@@ -77,7 +82,8 @@ pub(crate) fn anchors(section: Option<Section<'_>>, directory: &Directory<'_>) -
             for anchor in anchors.certificates() {
                 directory.digest(Path::new(ANCHORS), &anchor.fingerprint());
             }
-            Some(anchors)
+            let authorities = store.into_iter().flat_map(CertificateDirectory::authorities);
+            Some(anchors.with_intermediates(authorities.cloned().collect()))
         }
         Err(error) => {
             directory

@@ -9,6 +9,7 @@ use waxseal_policy::{
     OnError, Policy, PolicyConfig, Runtime,
 };
 
+use crate::FILE;
 use crate::directory::Directory;
 use crate::document::{Section, Source, Value, table_to_json};
 use crate::nearest;
@@ -82,21 +83,26 @@ pub(crate) fn read(
     directory: &Directory<'_>,
 ) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
     for section in sections {
-        if let Some(name) = section.required("name") {
-            match name.text() {
-                Some("") => name.problem("the name is empty", None),
-                Some(text) if seen.iter().any(|other| other == text) => {
-                    name.problem(format!("two filters have this name: {text}"), None);
-                }
-                Some(text) => seen.push(text.to_owned()),
-                None => {}
-            }
-        }
-        drafts.extend(draft(section, names, directory));
+        let name = section.required("name");
+        let good = name.as_ref().is_some_and(|name| is_new(name, &seen));
+        seen.extend(name.and_then(|name| name.text()));
+        drafts.extend(draft(section, names, directory).filter(|_| good));
     }
     drafts
+}
+
+fn is_new(name: &Value<'_>, seen: &[&str]) -> bool {
+    match name.text() {
+        Some("") => name.problem("the name is empty", None),
+        Some(text) if seen.contains(&text) => {
+            name.problem(format!("two filters have this name: {text}"), None);
+        }
+        Some(_) => return true,
+        None => {}
+    }
+    false
 }
 
 fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Option<Draft> {
@@ -107,46 +113,45 @@ fn draft(section: Section<'_>, names: &Names, directory: &Directory<'_>) -> Opti
         .collect();
     let component = component(&section, directory);
     let sha256 = section.value("sha256").map(|value| digest(&value));
-    let grants = section.texts("grant");
-    let good = grants
-        .iter()
-        .filter(|grant| check_grant(grant, names))
-        .count()
-        == grants.len();
-    let grants: Vec<String> = grants
-        .iter()
-        .filter_map(|grant| grant.text().map(str::to_owned))
-        .collect();
+    let grants = grants(&section, names);
     let settings = settings(&section, directory);
     let config = FilterConfig {
         on_error: section.word("on-error", &ON_ERROR).unwrap_or_default(),
         may_leak: section.flag("may-leak").unwrap_or(false),
         always: section.flag("always").unwrap_or(false),
         limits: section.section("limits").map(limits).unwrap_or_default(),
-        grants: Grants::parse(&grants).unwrap_or_default(),
-        ..FilterConfig::new(
-            section.text("name").unwrap_or_default(),
-            component.clone().unwrap_or_default(),
-        )
+        ..FilterConfig::new(section.text("name").unwrap_or_default(), Vec::new())
     };
     section.finish();
     let (settings_file, settings) = settings?;
-    let sha256 = match sha256 {
-        Some(pin) => Some(pin?),
-        None => None,
-    };
-    component.filter(|_| good && !config.name.is_empty())?;
-    Some(Draft {
-        config: FilterConfig {
-            sha256,
-            settings,
-            ..config
+    let config = FilterConfig {
+        component: component?.into(),
+        sha256: match sha256 {
+            Some(pin) => Some(pin?),
+            None => None,
         },
+        grants: grants?,
+        settings,
+        ..config
+    };
+    Some(Draft {
+        config,
         path,
         line,
         lines,
         settings_file,
     })
+}
+
+/// The grants, when every one means something.
+fn grants(section: &Section<'_>, names: &Names) -> Option<Grants> {
+    let values = section.texts("grant");
+    let sound = values.iter().filter(|value| check_grant(value, names));
+    let sound: Vec<String> = sound
+        .filter_map(|value| value.text().map(str::to_owned))
+        .collect();
+    let all = sound.len() == values.len();
+    Grants::parse(&sound).ok().filter(|_| all)
 }
 
 fn component(section: &Section<'_>, directory: &Directory<'_>) -> Option<Vec<u8>> {
@@ -269,7 +274,7 @@ fn limits(section: Section<'_>) -> FilterLimits {
 }
 
 /// Warns about a filter that changes or requires something and may never run.
-pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>, file: &Path) {
+pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>) {
     for (index, draft) in drafts.iter().enumerate() {
         let grants = &draft.config.grants;
         if draft.config.always || !grants.interface("actions") {
@@ -285,7 +290,7 @@ pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>, file
             );
             let hint = "set always = true if it must run, or put it first".to_owned();
             directory.warnings.add(
-                Problem::with_file(file, message)
+                Problem::with_file(FILE, message)
                     .at(&draft.path)
                     .on_line(draft.line)
                     .hint(hint),
@@ -298,46 +303,39 @@ pub(crate) fn warn_about_order(drafts: &[Draft], directory: &Directory<'_>, file
 /// others are tried, so that one load reports all of them. `None` when anything failed.
 pub(crate) fn load(
     runtime: &Arc<Runtime>,
-    config: PolicyConfig,
+    mut config: PolicyConfig,
     drafts: &[Draft],
     directory: &Directory<'_>,
-    file: &Path,
 ) -> Option<Policy> {
     let mut failed = false;
-    let mut config = config;
     config.filters = drafts.iter().map(|draft| draft.config.clone()).collect();
     loop {
         let error = match Policy::load(runtime, config.clone()) {
-            Ok(policy) if failed => return drop_policy(policy),
-            Ok(policy) => return Some(policy),
+            Ok(policy) => return Some(policy).filter(|_| !failed),
             Err(error) => error,
         };
         failed = true;
-        let draft = drafts
+        let Some(draft) = drafts
             .iter()
-            .find(|draft| Some(&draft.config.name) == error.filter.as_ref());
-        let Some(draft) = draft else {
+            .find(|draft| Some(&draft.config.name) == error.filter.as_ref())
+        else {
             directory
                 .problems
-                .add(Problem::with_file(file, error.to_string()));
+                .add(Problem::with_file(FILE, error.to_string()));
             return None;
         };
-        report(&error, draft, directory, file);
+        report(&error, draft, directory);
         config
             .filters
             .retain(|filter| filter.name != draft.config.name);
     }
 }
 
-fn drop_policy(_: Policy) -> Option<Policy> {
-    None
-}
-
-fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>, file: &Path) {
+fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>) {
     let name = &draft.config.name;
     if let LoadReason::Settings(problems) = &error.reason {
         for problem in problems {
-            directory.problems.add(in_settings(problem, draft, file));
+            directory.problems.add(in_settings(problem, draft));
         }
         return;
     }
@@ -365,7 +363,7 @@ fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>, file: &Pa
     };
     let message = format!("filter {name:?}: {}: {}", error.step, error.reason);
     directory.problems.add(
-        Problem::with_file(file, message)
+        Problem::with_file(FILE, message)
             .at(format!("{}.{key}", draft.path))
             .on_line(draft.line_of(key))
             .hint(hint),
@@ -378,7 +376,7 @@ fn interface(import: &str) -> &str {
     name.split('@').next().unwrap_or(name)
 }
 
-fn in_settings(problem: &ConfigProblem, draft: &Draft, file: &Path) -> Problem {
+fn in_settings(problem: &ConfigProblem, draft: &Draft) -> Problem {
     match &draft.settings_file {
         Some(settings) => Problem::with_file(settings, &problem.message).at(&problem.path),
         None => {
@@ -389,7 +387,7 @@ fn in_settings(problem: &ConfigProblem, draft: &Draft, file: &Path) -> Problem {
                 &problem.path,
             ]
             .concat();
-            Problem::with_file(file, &problem.message)
+            Problem::with_file(FILE, &problem.message)
                 .at(path)
                 .on_line(draft.line_of("settings"))
         }

@@ -29,7 +29,7 @@ pub use problem::{Errors, Problem};
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_engine::{Generation, GenerationParts, Profile, SigningIdentity};
+use waxseal_engine::{Generation, GenerationParts};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
 use waxseal_smime::{Anchors, CertificateSource, Provider, Time};
@@ -88,36 +88,28 @@ fn read(
     provider: Arc<dyn Provider>,
     options: &LoadOptions,
 ) -> Option<Loaded> {
-    let file = Path::new(FILE);
-    let text = directory.read_text(file)?;
-    let source = Source::new(file, &text, directory.problems);
+    let text = directory.read_text(Path::new(FILE))?;
+    let source = Source::new(Path::new(FILE), &text, directory.problems);
     let table = source.parse();
     if !directory.problems.is_empty() {
         return None; // What follows a syntax error would be about things that are there.
     }
     let root = Section::root(&source, &table);
-    let lists = words::lists(directory);
-    let dictionaries = words::dictionaries(directory);
-    let identities = root.named("identity");
-    let identity_names: Vec<&str> = identities.iter().map(|(name, _)| *name).collect();
-    let profiles = root.named("profile");
-    let names = Names {
-        profiles: profiles
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect(),
-        identities: identity_names
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect(),
-        lists: lists.names().map(str::to_owned).collect(),
-        dictionaries: dictionaries.names().map(str::to_owned).collect(),
+    let mut config = PolicyConfig {
+        filters: Vec::new(),
+        lists: words::lists(directory),
+        dictionaries: words::dictionaries(directory),
+        profiles: Vec::new(),
+        time: options.now.unix(),
     };
-    let profiles: Vec<Profile> = profiles
+    let (identities, profiles) = (root.named("identity"), root.named("profile"));
+    let names = names(&identities, &profiles, &config);
+    config.profiles.clone_from(&names.profiles);
+    let profiles = profiles
         .into_iter()
-        .filter_map(|(name, section)| profile::read(name, section, &identity_names))
+        .filter_map(|(name, section)| profile::read(name, section, &names.identities))
         .collect();
-    let identities: Vec<SigningIdentity> = identities
+    let identities = identities
         .into_iter()
         .filter_map(|(name, section)| {
             identity::read(name, section, directory, provider.as_ref(), options.now)
@@ -127,41 +119,59 @@ fn read(
     let origin = root.section("origin").map(origin::read).unwrap_or_default();
     let limits = root.section("limits").map(limits).unwrap_or_default();
     let store = certificates::read(directory);
-    let anchors = certificates::anchors(root.section("trust"), directory);
+    let anchors = certificates::anchors(root.section("trust"), directory, store.as_deref());
+    let certificates = store.map(|store| store as Arc<dyn CertificateSource>);
+    let certificates = certificates.into_iter().collect();
     root.finish();
+    filter::warn_about_order(&drafts, directory);
+    loaded(
+        GenerationParts {
+            id: directory.id(),
+            policy: filter::load(runtime, config, &drafts, directory)?,
+            profiles,
+            identities,
+            certificates,
+            anchors,
+            origin,
+            provider,
+            limits,
+        },
+        directory,
+    )
+}
 
-    filter::warn_about_order(&drafts, directory, file);
-    let config = PolicyConfig {
-        filters: Vec::new(),
-        lists,
-        dictionaries,
-        profiles: names.profiles,
-        time: options.now.unix(),
+/// What grants and profiles may refer to, sound or not: a problem is reported once.
+fn names(
+    identities: &[(&str, Section<'_>)],
+    profiles: &[(&str, Section<'_>)],
+    config: &PolicyConfig,
+) -> Names {
+    let of = |sections: &[(&str, Section<'_>)]| -> Vec<String> {
+        sections
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect()
     };
-    let policy = filter::load(runtime, config, &drafts, directory, file)?;
-    let sources: Vec<Arc<dyn CertificateSource>> = store.into_iter().collect();
-    let parts = GenerationParts {
-        id: directory.id(),
-        policy,
-        profiles,
-        identities,
-        certificates: sources.clone(),
-        anchors: anchors.clone(),
-        origin,
-        provider,
-        limits,
-    };
+    Names {
+        profiles: of(profiles),
+        identities: of(identities),
+        lists: config.lists.names().map(str::to_owned).collect(),
+        dictionaries: config.dictionaries.names().map(str::to_owned).collect(),
+    }
+}
+
+fn loaded(parts: GenerationParts, directory: &Directory<'_>) -> Option<Loaded> {
+    let (certificates, anchors) = (parts.certificates.clone(), parts.anchors.clone());
     match Generation::new(parts) {
         Ok(generation) => Some(Loaded {
             generation,
             warnings: Vec::new(),
-            certificates: sources,
+            certificates,
             anchors,
         }),
         Err(error) => {
-            directory
-                .problems
-                .add(Problem::with_file(file, error.to_string()));
+            let problem = Problem::with_file(FILE, error.to_string());
+            directory.problems.add(problem);
             None
         }
     }

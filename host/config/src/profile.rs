@@ -42,7 +42,7 @@ const ALREADY_PROTECTED: [(&str, AlreadyProtected); 2] = [
 ];
 
 /// Reads one profile. `identities` are the names under `[identity.…]`.
-pub(crate) fn read(name: &str, section: Section<'_>, identities: &[&str]) -> Option<Profile> {
+pub(crate) fn read(name: &str, section: Section<'_>, identities: &[String]) -> Option<Profile> {
     let mode = section
         .required("mode")
         .and_then(|value| value.word(&MODES));
@@ -85,13 +85,15 @@ pub(crate) fn read(name: &str, section: Section<'_>, identities: &[&str]) -> Opt
     mode.map(|_| profile)
 }
 
-fn identity(section: &Section<'_>, identities: &[&str]) -> Option<IdentityChoice> {
+fn identity(section: &Section<'_>, identities: &[String]) -> Option<IdentityChoice> {
     let value = section.value("identity")?;
     match value.text()? {
         "by-sender" => Some(IdentityChoice::BySender),
-        name if identities.contains(&name) => Some(IdentityChoice::Named(name.to_owned())),
+        name if identities.iter().any(|each| each == name) => {
+            Some(IdentityChoice::Named(name.to_owned()))
+        }
         name => {
-            let known = identities.iter().copied().chain(["by-sender"]);
+            let known = identities.iter().map(String::as_str).chain(["by-sender"]);
             value.problem(
                 format!("no such identity: {name}"),
                 nearest::hint(name, known),

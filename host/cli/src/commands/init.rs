@@ -139,7 +139,7 @@ pub(crate) fn draft(dir: &Path) -> Result<tempfile::TempDir, Failure> {
         .map_err(|error| Failure::creating(above, &error))
 }
 
-/// Renames the complete directory. It holds keys, so it stays the owner's alone.
+/// Renames the complete directory.
 pub(crate) fn place(draft: tempfile::TempDir, dir: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::creating(dir, &error);
     if dir.is_dir() {
