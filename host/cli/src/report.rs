@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+
 /// The exit codes of sysexits.h that we use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -242,7 +244,14 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
-    let _ = write!(io::stderr().lock(), "{}", in_our_form(&text));
+    let text = match error.kind() {
+        // What there is to choose from, in clap's words.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("error: no command given\n\n{text}")
+        }
+        _ => in_our_form(&text),
+    };
+    let _ = write!(io::stderr().lock(), "{text}");
     Exit::Usage.into()
 }
 

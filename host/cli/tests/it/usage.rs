@@ -9,6 +9,11 @@ fn an_unknown_command_suggests_the_nearest() {
 }
 
 #[test]
+fn no_command_lists_them() {
+    assert_snapshot!(Place::new().sees("cert"));
+}
+
+#[test]
 fn a_missing_argument_is_named() {
     assert_snapshot!(Place::new().sees("sign"));
 }
