@@ -28,8 +28,9 @@ pub struct FilterFailure {
     /// Which.
     pub filter: String,
     /// Stable dotted token: `filter.trap`, `filter.deadline`, `filter.memory`,
-    /// `filter.limit`, `filter.error`, `filter.nonsense`, `filter.bad-reply`,
-    /// `filter.verdict-not-granted`, `policy.overloaded`.
+    /// `filter.limit`, `filter.error`, `filter.nonsense` (values that are none of the
+    /// contract's), `filter.bad-reply`, `filter.verdict-not-granted`, `filter.instantiate`;
+    /// and `policy.overloaded`, for which `filter` is empty.
     pub code: &'static str,
     /// For people and logs.
     pub message: String,

@@ -78,10 +78,24 @@ impl Filter {
     /// Instantiates fully, which also checks the types of the exports.
     pub(crate) fn try_instantiate(&self, runtime: &Runtime) -> Result<(), Failure> {
         let mut store = self.store(runtime, Work::Checking);
-        match self.component.instantiate(&mut store) {
+        match self.instance(&mut store) {
             Ok(_) => Ok(()),
             Err(error) => Err(failure(&store.into_data(), &error)),
         }
+    }
+
+    /// A fresh instance. A start that traps or asks for too much is the guest's doing;
+    /// anything else is the host's, and says so.
+    fn instance(&self, store: &mut Store<HostState>) -> wasmtime::Result<Opener> {
+        let error = match self.component.instantiate(&mut *store) {
+            Ok(instance) => return Ok(instance),
+            Err(error) => error,
+        };
+        if error.is::<Trap>() || store.data().limiter.refused().is_some() {
+            return Err(error);
+        }
+        let message = bounded(&format!("{error:#}"), TEXT);
+        Err(store.data_mut().fail("filter.instantiate", message))
     }
 
     /// The filter's own look at its settings.
@@ -90,7 +104,7 @@ impl Filter {
         runtime: &Runtime,
     ) -> Result<Result<(), Vec<ConfigProblem>>, Failure> {
         let mut store = self.store(runtime, Work::Checking);
-        let answer = self.component.instantiate(&mut store).and_then(|guest| {
+        let answer = self.instance(&mut store).and_then(|guest| {
             guest
                 .waxseal_filter_handler()
                 .call_validate_config(&mut store, &self.settings.json)
@@ -106,8 +120,7 @@ impl Filter {
         let started = std::time::Instant::now();
         let mut store = self.store(runtime, Work::Deciding(evaluation));
         let answer = self
-            .component
-            .instantiate(&mut store)
+            .instance(&mut store)
             .and_then(|guest| self.call(&mut store, &guest));
         let state = store.into_data();
         let answer = match answer {

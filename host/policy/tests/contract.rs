@@ -342,6 +342,114 @@ fn a_handle_that_is_none_is_nonsense() {
 }
 
 #[test]
+fn what_a_filter_says_is_kept_bounded_and_escaped() {
+    let functions = [
+        ("log", "emit", "emit", "(param i32 i32 i32 i32 i32)"),
+        ("explain", "rule", "rule", "(param i32 i32 i32 i32 i32)"),
+        (
+            "metrics",
+            "observe",
+            "observe",
+            "(param i32 i32 f64 i32 i32)",
+        ),
+        (
+            "session",
+            "[method]transaction.set-note",
+            "note",
+            "(param i32 i32 i32 i32 i32)",
+        ),
+    ];
+    let body = "
+        (i32.store (i32.const 192) (i32.const 300)) (i32.store (i32.const 196) (i32.const 2))
+        (i32.store (i32.const 200) (i32.const 310)) (i32.store (i32.const 204) (i32.const 3))
+        (call $emit (i32.const 3) (i32.const 320) (i32.const 11) (i32.const 192) (i32.const 1))
+        (call $rule (i32.const 300) (i32.const 2) (i32.const 1) (i32.const 192) (i32.const 1))
+        (call $observe (i32.const 300) (i32.const 2) (f64.const 2.5) (i32.const 0) (i32.const 0))
+        (call $note (local.get $tx) (i32.const 300) (i32.const 2) (i32.const 310) (i32.const 3))
+        (i32.const 0)";
+    let texts = data(&[(300, "id"), (310, "yes"), (320, "one\\0d\\0atwo \\c2\\85")]);
+    let wat = handler(&imports(&functions), body, &texts);
+    let decision = decided(vec![filter("decider", &wat, &[])]);
+    assert_eq!(decision.failures, []);
+    let pair = || ("id".to_owned(), "yes".to_owned());
+    let trace = &decision.trace.filters[0];
+    assert_eq!(trace.log[0].level, "warn");
+    assert_eq!(trace.log[0].message, r"one\r\ntwo \u{85}");
+    assert_eq!(trace.log[0].fields, [pair()]);
+    assert_eq!(
+        (trace.rules[0].id.as_str(), trace.rules[0].matched),
+        ("id", true)
+    );
+    assert_eq!(trace.rules[0].facts, [pair()]);
+    assert_eq!(
+        (trace.metrics[0].kind, trace.metrics[0].value),
+        ("observe", 2.5)
+    );
+    assert_eq!(trace.notes, [pair()].into());
+    let json = serde_json::to_value(&decision.trace).unwrap();
+    assert_eq!(json["filters"][0]["verdict"], "proceed");
+}
+
+#[test]
+fn a_note_goes_along_the_chain() {
+    let note = (
+        "session",
+        "[method]transaction.note",
+        "ask",
+        "(param i32 i32 i32 i32)",
+    );
+    let set = (
+        "session",
+        "[method]transaction.set-note",
+        "set",
+        "(param i32 i32 i32 i32 i32)",
+    );
+    // The text of an `option<string>` at 128 is where an error of the filter's own has it.
+    let body = "(call $ask (local.get $tx) (i32.const 300) (i32.const 3) (i32.const 128))
+        (if (i32.load8_u (i32.const 128)) (then
+            (i32.store8 (i32.const 0) (i32.const 1))
+            (i32.store (i32.const 4) (i32.load (i32.const 132)))
+            (i32.store (i32.const 8) (i32.load (i32.const 136)))
+            (return (i32.const 0))))
+        (call $set (local.get $tx) (i32.const 300) (i32.const 3) (i32.const 310) (i32.const 5))
+        (i32.const 0)";
+    let texts = data(&[(300, "key"), (310, "value")]);
+    let wat = handler(&imports(&[note, set]), body, &texts);
+    let twice = ["first", "second"].map(|name| FilterConfig {
+        name: name.to_owned(),
+        ..filter("decider", &wat, &[])
+    });
+    let decision = decided(twice.to_vec());
+    assert_eq!(decision.failures[0].filter, "second");
+    assert_eq!(decision.failures[0].message, "value");
+}
+
+#[test]
+fn while_settings_are_checked_other_interfaces_answer_denied() {
+    let missing = ("certificates", "missing", "missing", "(param i32 i32 i32)");
+    // The code of the error becomes a problem without a path.
+    let check = "(i32.store (i32.const 192) (i32.const 300))
+        (i32.store (i32.const 196) (i32.const 15))
+        (call $missing (i32.const 192) (i32.const 1) (i32.const 128))
+        (i32.store (i32.const 208) (i32.load (i32.const 136)))
+        (i32.store (i32.const 212) (i32.load (i32.const 140)))
+        (i32.store8 (i32.const 64) (i32.load8_u (i32.const 128)))
+        (i32.store (i32.const 68) (i32.const 200))
+        (i32.store (i32.const 72) (i32.const 1))
+        (i32.const 64)";
+    let texts = data(&[(300, "ben@example.com")]);
+    let imports = imports(&[missing]);
+    let wat = support::handler_that_checks(&imports, "(i32.const 0)", check, &texts);
+    let filter = filter("protector", &wat, &["certificates"]);
+    let error = Policy::load(runtime(), config(vec![filter])).err().unwrap();
+    assert_eq!(error.code(), "load.settings");
+    assert_eq!(
+        error.to_string(),
+        "filter \"guest\": settings: validate-config.denied"
+    );
+}
+
+#[test]
 fn minor_versions_are_compatible_both_ways() {
     for version in ["0.1.0", "0.1.7"] {
         let wit = std::fs::read_to_string(root().join("wit/filter.wit")).unwrap();

@@ -301,6 +301,12 @@ pub fn encoded(wit: &str, world: &str, wat: &str) -> Vec<u8> {
 /// A core module that exports the handler. `evaluate` is a body that leaves the address of
 /// a `result<verdict, string>`; it may use `$tx`. The 64 octets at 0 are zero: `proceed`.
 pub fn handler(imports: &str, evaluate: &str, rest: &str) -> String {
+    handler_that_checks(imports, evaluate, "(i32.const 0)", rest)
+}
+
+/// The same with a `validate-config`, which leaves the address of a
+/// `result<_, list<config-problem>>`.
+pub fn handler_that_checks(imports: &str, evaluate: &str, check: &str, rest: &str) -> String {
     format!(
         r#"(module
             {imports}
@@ -318,7 +324,7 @@ pub fn handler(imports: &str, evaluate: &str, rest: &str) -> String {
                 {evaluate})
             (func (export "waxseal:filter/handler@0.1.0#validate-config")
                 (param i32 i32) (result i32)
-                (i32.const 0))
+                {check})
             {rest})"#
     )
 }
