@@ -32,7 +32,7 @@ impl Authority {
         std::fs::create_dir_all(directory).unwrap();
         let at = directory.display();
         run(&format!(
-            "req -x509 -newkey rsa:2048 -nodes -days 7300 -subj /CN=Test-Root \
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7300 -subj /CN=Test-Root \
              -addext keyUsage=critical,keyCertSign,cRLSign -keyout {at}/root.key -out {at}/root.pem"
         ));
         Authority {
