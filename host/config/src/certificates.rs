@@ -82,7 +82,9 @@ pub(crate) fn anchors(
             for anchor in anchors.certificates() {
                 directory.digest(Path::new(ANCHORS), &anchor.fingerprint());
             }
-            let authorities = store.into_iter().flat_map(CertificateDirectory::authorities);
+            let authorities = store
+                .into_iter()
+                .flat_map(CertificateDirectory::authorities);
             Some(anchors.with_intermediates(authorities.cloned().collect()))
         }
         Err(error) => {

@@ -73,13 +73,20 @@ impl<'p> Directory<'p> {
                 Some(octets)
             }
             Err(error) => {
-                value.problem(
-                    format!("cannot read ({}): {}", plain(&error), name.display()),
-                    None,
-                );
+                let message = format!("cannot read ({}): {}", plain(&error), name.display());
+                value.problem(message, self.hint_to_build(name));
                 None
             }
         }
+    }
+
+    /// In a filter project, a component that is not there was not built yet.
+    fn hint_to_build(&self, name: &Path) -> Option<String> {
+        let component = name
+            .extension()
+            .is_some_and(|extension| extension == "wasm");
+        let project = self.path(Path::new("Cargo.toml")).is_file();
+        (component && project).then(|| "`waxseal build` makes it".to_owned())
     }
 
     /// Reads a text file that stands in the directory.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use waxseal_engine::{Engine, Outcome};
+use waxseal_message::{Limits, Message};
 use waxseal_policy::Trace;
 use waxseal_smime::Clock;
 
@@ -46,7 +47,9 @@ fn explain(args: &RunArgs) -> Result<Explained, Failure> {
     let begun = Instant::now();
     let loaded = check::load(&args.policy, now)?;
     let loading = begun.elapsed();
-    let (transaction, message) = transaction::read(args, now)?;
+    let transaction = transaction::read(args, now)?;
+    // What is over a limit reaches no filter, and has no plan.
+    let message = Message::parse(transaction.octets.clone(), &Limits::default()).ok();
     let recipients: Vec<_> = transaction
         .recipients
         .iter()
@@ -60,7 +63,7 @@ fn explain(args: &RunArgs) -> Result<Explained, Failure> {
     let filters = outcome.decision.iter().flat_map(|it| &it.trace.filters);
     let filters = filters.map(|filter| filter.elapsed).sum();
     Ok(Explained {
-        plan: plan::text(&outcome, &message, Detail::Certificates),
+        plan: plan::text(&outcome, message.as_ref(), Detail::Certificates),
         outcome,
         certificates,
         loading,

@@ -72,7 +72,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let now = CommandClock::from(args.at).now();
     let loaded = check::load(&args.policy, now)?;
-    let (transaction, _) = transaction::read(&args, now)?;
+    let transaction = transaction::read(&args, now)?;
     let outcome = Engine::new(loaded.generation).process(transaction);
     let copies = copies::of(&outcome);
     if let Some(out_dir) = &args.out_dir {

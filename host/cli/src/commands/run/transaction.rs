@@ -3,7 +3,6 @@
 use std::fs;
 
 use waxseal_engine::Transaction;
-use waxseal_message::{Limits, Message};
 use waxseal_policy::transaction::Session;
 use waxseal_smime::Time;
 
@@ -12,24 +11,24 @@ use crate::fixture::session::{SessionFacts, at_the_keyboard};
 use crate::input;
 use crate::report::{Exit, Failure};
 
+/// More than any policy takes: its own limit is the engine's to apply and to name.
+const MAX_OCTETS: usize = 1 << 30;
+
 /// Reads the mail and the session facts.
-pub(crate) fn read(args: &RunArgs, now: Time) -> Result<(Transaction, Message), Failure> {
+pub(crate) fn read(args: &RunArgs, now: Time) -> Result<Transaction, Failure> {
     let session = session(args)?;
-    // The policy's own limits are the engine's to apply: it names the limit that was reached.
-    let octets = input::octets(args.file.as_deref(), Limits::default().octets)?;
+    let octets = input::octets(args.file.as_deref(), MAX_OCTETS)?;
     if octets.is_empty() {
         return Err(Failure::new(Exit::Data, "no mail in the input"));
     }
-    let message = Message::parse(octets, &Limits::UNLIMITED)
-        .map_err(|error| Failure::new(Exit::Data, error))?;
     let mut transaction = Transaction::new(
         args.from.0.clone(),
         args.to.iter().cloned(),
-        message.to_bytes(),
+        octets,
         now.unix(),
     );
     transaction.session = session;
-    Ok((transaction, message))
+    Ok(transaction)
 }
 
 fn session(args: &RunArgs) -> Result<Session, Failure> {
