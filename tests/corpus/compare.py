@@ -14,6 +14,7 @@ transfer encodings) is not content.
 """
 
 import email
+import email.errors
 import email.policy
 import re
 import sys
@@ -24,8 +25,16 @@ OUTSIDE = ["from", "to", "cc", "reply-to", "subject", "date", "message-id", "in-
            "references"]
 
 
+# RFC 5322 section 4.5.8: old mail may have white space before the colon of a field; Python's
+# parser takes such a line for the beginning of the body.
+OLD_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.M)
+
+
 def parse(octets):
-    return email.message_from_bytes(octets, policy=email.policy.compat32)
+    end = re.search(rb"\r?\n\r?\n", octets)
+    head, rest = (octets[:end.start()], octets[end.start():]) if end else (octets, b"")
+    return email.message_from_bytes(OLD_FIELD.sub(rb"\1:", head) + rest,
+                                    policy=email.policy.compat32)
 
 
 def leaves(message, path="1"):
@@ -57,9 +66,12 @@ class Leaf:
         self.filename = filename(part)
         self.id = unfold(part.get("content-id", ""))
         self.encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
+        if self.encoding:
+            # Python does not decode where white space follows the name of the encoding.
+            part.replace_header("content-transfer-encoding", self.encoding)
         self.charset = str(part.get_param("charset", "") or "").lower()
         try:
-            self.octets = part.get_payload(decode=True) or b""
+            self.octets = dropped(part) + (part.get_payload(decode=True) or b"")
         except (ValueError, LookupError) as error:
             self.octets = f"undecodable: {error}".encode()
 
@@ -87,6 +99,13 @@ class Leaf:
         if self.type.startswith("text/") and self.text() is not None and self.text() == other.text():
             return None
         return f"content: {first_difference(self.lines(), other.lines())}"
+
+
+def dropped(part):
+    """A part that begins with a continuation line has no header; Python leaves the line out."""
+    lines = [d.line for d in part.defects
+             if isinstance(d, email.errors.FirstHeaderLineIsContinuationDefect)]
+    return "".join(lines).encode("ascii", "surrogateescape")
 
 
 def container_differs(a, b):

@@ -6,12 +6,12 @@ entity inside or raises `Unread` with why. `mail` is the entity with its header,
 
 import base64
 import binascii
-import email
-import email.policy
 import re
 import subprocess
 import tempfile
 from pathlib import Path
+
+import compare
 
 
 class Unread(Exception):
@@ -24,8 +24,7 @@ class Unread(Exception):
 
 def kind(mail):
     """What protects this entity, by its header alone: signed, opaque, encrypted or None."""
-    head = email.message_from_bytes(mail.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n",
-                                    policy=email.policy.compat32)
+    head = compare.parse(mail.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n")
     if head.get_content_type() == "multipart/signed":
         protocol = str(head.get_param("protocol", "")).lower()
         return "signed" if "pkcs7-signature" in protocol else None
@@ -62,7 +61,7 @@ def split_signed(mail):
     """The two parts of a multipart/signed: the octets that are signed, and the signature.
     By the boundary alone (RFC 2046 section 5.1.1): the line end before it is not content."""
     head, rest = mail.split(b"\r\n\r\n", 1)
-    boundary = email.message_from_bytes(head + b"\r\n\r\n").get_boundary()
+    boundary = compare.parse(head + b"\r\n\r\n").get_boundary()
     if boundary is None:
         raise Unread("multipart/signed without a boundary")
     mark = re.escape(b"--" + boundary.encode())
