@@ -36,11 +36,34 @@ pub(crate) fn signer<'g>(
     choice: &IdentityChoice,
     at: Time,
 ) -> Result<&'g SigningIdentity, NoSigner> {
-    let author = author(message).map_err(NoSigner::NotOurs)?;
+    let author = match author(message) {
+        Ok(author) => author,
+        Err(why) => return without_author(generation, session, message, choice, at, why),
+    };
     may_send_as(generation, session, &author)?;
     match choice {
         IdentityChoice::BySender => by_sender(generation, &author, at),
         IdentityChoice::Named(name) => named(generation, name, at),
+    }
+}
+
+/// Mail without one readable author. A gateway signs it when no From claims anybody, or when
+/// the session may send as anybody: its Sender field says whose signature it is.
+fn without_author<'g>(
+    generation: &'g Generation,
+    session: &Session,
+    message: &Message,
+    choice: &IdentityChoice,
+    at: Time,
+    why: CallError,
+) -> Result<&'g SigningIdentity, NoSigner> {
+    if !generation.origin.is_ours(session) {
+        return Err(NoSigner::NotOurs(why));
+    }
+    let claims_nobody = message.first("From").is_none() || session.auth_user.is_none();
+    match choice {
+        IdentityChoice::Named(name) if claims_nobody => named(generation, name, at),
+        _ => Err(NoSigner::Missing(why)),
     }
 }
 

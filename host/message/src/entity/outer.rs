@@ -30,8 +30,11 @@ pub(super) fn field(field: &Field<'_>) -> Option<Bytes> {
     }
     let raw = field.raw();
     let mut out = Vec::with_capacity(raw.len() + 2);
-    for line in lines(raw) {
+    for (index, line) in lines(raw).enumerate() {
         let mut text = line.text(raw).to_vec();
+        if index == 0 {
+            close_up_name(&mut text);
+        }
         for octet in text.iter_mut().filter(|octet| matches!(octet, 0 | b'\r')) {
             *octet = b' ';
         }
@@ -42,6 +45,15 @@ pub(super) fn field(field: &Field<'_>) -> Option<Bytes> {
         }
     }
     Some(out.into())
+}
+
+/// RFC 5322 §4.5: white space between name and colon is obsolete; some readers take the field
+/// for the end of the header section.
+fn close_up_name(line: &mut Vec<u8>) {
+    if let Some(colon) = memchr::memchr(b':', line) {
+        let end = line[..colon].trim_ascii_end().len();
+        line.drain(end..colon);
+    }
 }
 
 /// The line, in several if it is over 998 octets and has white space to fold at.

@@ -247,6 +247,7 @@ fn outer_fields() {
         b"Subject: a\rb\0c\xe4\r\n \r\n d",
         &["Subject: a b c\\xe4\n d\n"],
     );
+    check_outer(b"Fro \t: a@b : c\n\n", &["Fro: a@b : c\n"]);
     let long = format!("References: {}\r\n", "<aaaaaaaaaaaaaaaaa> ".repeat(100));
     let outer = prepare(&parse(long.as_bytes())).outer;
     assert!(
