@@ -64,7 +64,8 @@ impl Message {
     /// Every part of the MIME tree, depth first, the root included.
     pub fn parts(&self) -> Parts {
         Parts {
-            waiting: vec![self.root()],
+            first: Some(self.root()),
+            above: vec![(self.root(), 0)],
         }
     }
 
@@ -182,20 +183,39 @@ impl Part {
 }
 
 /// The parts of a message, depth first.
+///
+/// Holds handles for the parts above the current one and no others, so that a
+/// mail of many thousand parts stays within the host's limit.
 #[derive(Debug)]
 pub struct Parts {
-    waiting: Vec<Part>,
+    first: Option<Part>,
+    /// Each with the index of its next child.
+    above: Vec<(Part, u32)>,
 }
 
 impl Iterator for Parts {
     type Item = Part;
 
     fn next(&mut self) -> Option<Part> {
-        let part = self.waiting.pop()?;
-        let at = self.waiting.len();
-        self.waiting.extend(part.children());
-        self.waiting[at..].reverse();
-        Some(part)
+        if let Some(root) = self.first.take() {
+            return Some(root);
+        }
+        loop {
+            let (parent, next) = self.above.last_mut()?;
+            let index = *next;
+            *next += 1;
+            let Some(child) = parent.0.child(index).map(Part) else {
+                self.above.pop();
+                continue;
+            };
+            // The caller owns the child; its own children need another handle.
+            if child.0.child_count() > 0
+                && let Some(same) = parent.0.child(index).map(Part)
+            {
+                self.above.push((same, 0));
+            }
+            return Some(child);
+        }
     }
 }
 

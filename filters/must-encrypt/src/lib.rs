@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A recipient whom `domains` or one of the `lists` names must be encrypted to;
-//! where a term of one of the `dictionaries` stands in a part of the message,
-//! everybody must be. The obligation stays whatever later filters do. With
+//! where a term of one of the `dictionaries` stands in a part of the message (not
+//! in its header), everybody must be. The obligation stays whatever later filters do. With
 //! `profile` they are also protected by it on delivery; without, a later filter
 //! has to, or the message is deferred or refused.
 //!

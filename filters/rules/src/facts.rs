@@ -48,7 +48,6 @@ pub(crate) struct Mail<'a> {
     tx: &'a Transaction,
     message: Message,
     recipients: Vec<Recipient>,
-    parts: OnceCell<Vec<Part>>,
     attachments: OnceCell<Vec<AttachmentFact>>,
 }
 
@@ -58,13 +57,8 @@ impl<'a> Mail<'a> {
             tx,
             message: tx.message(),
             recipients: tx.recipients(),
-            parts: OnceCell::new(),
             attachments: OnceCell::new(),
         }
-    }
-
-    fn parts(&self) -> &[Part] {
-        self.parts.get_or_init(|| self.message.parts().collect())
     }
 }
 
@@ -121,8 +115,8 @@ impl Facts for Mail<'_> {
 
     fn attachments(&self) -> &[AttachmentFact] {
         self.attachments.get_or_init(|| {
-            let parts = self.parts().iter().filter(|part| part.is_attachment());
-            let fact = |part: &Part| AttachmentFact {
+            let parts = self.message.parts().filter(Part::is_attachment);
+            let fact = |part: Part| AttachmentFact {
                 name: part.filename(),
                 media_type: part.media_type(),
             };
@@ -131,15 +125,13 @@ impl Facts for Mail<'_> {
     }
 
     fn text_contains(&self, words: &str) -> Result<bool, Error> {
-        let texts = self
-            .parts()
-            .iter()
-            .filter(|part| part.media_type().starts_with("text/"));
+        let parts = self.message.parts();
+        let texts = parts.filter(|part| part.media_type().starts_with("text/"));
         any(texts, |part| part.contains(words))
     }
 
     fn in_dictionary(&self, name: &str) -> Result<bool, Error> {
-        any(self.parts(), |part| part.matches(name))
+        any(self.message.parts(), |part| part.matches(name))
     }
 
     fn smime(&self) -> Result<Vec<(String, String)>, Error> {
