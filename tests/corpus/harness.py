@@ -49,7 +49,6 @@ SETS = {
     "wildduck-mime": ["*.eml"],
 }
 FAILURES = ("different", "openssl failed", "panic or silence")
-AUTHOR = b"Corpus <corpus@corpus.example>\n"
 SENDER, RECIPIENT = "gateway@corpus.example", "reader@corpus.example"
 
 
@@ -58,18 +57,6 @@ def mails(corpus, name):
     found = {p for pattern in SETS[name] for p in (corpus / name).rglob(pattern)
              if p.is_file() and p.name not in ("MANIFEST.md", "COPYING")}
     return sorted(found)
-
-
-def with_authors(paths, name, directory):
-    """The mails, and those that have no author once more with one: only then do they get to be
-    signed, and what is inside is to be compared for them too."""
-    for number, path in enumerate(paths):
-        yield name, number, path
-        if not has_an_author(path.read_bytes()):
-            given = directory / "with-author" / f"{name}-{number}-{path.name}"
-            given.parent.mkdir(exist_ok=True)
-            given.write_bytes(b"From: " + AUTHOR + path.read_bytes())
-            yield f"{name}, given a From", number, given
 
 
 class Run:
@@ -241,8 +228,8 @@ def run(arguments, directory):
     this = Run(producer, layers.OpenSsl(recipient, root), seconds, arguments.second_every or 1,
                arguments.report)
     work = [(name, number, path, policy)
-            for each in arguments.only or SETS
-            for name, number, path in with_authors(mails(arguments.corpus, each), each, directory)
+            for name in arguments.only or SETS
+            for number, path in enumerate(mails(arguments.corpus, name))
             if number % arguments.every == 0
             for policy in policies]
     try:
