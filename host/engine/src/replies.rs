@@ -51,6 +51,11 @@ fn class_of(cause: &CallError) -> (Class, &'static str) {
     }
 }
 
+/// Will every retry meet the same error?
+pub(crate) fn is_lasting(cause: &CallError) -> bool {
+    class_of(cause).0 == Class::Refuse
+}
+
 /// The disposition that an error of the whole message leads to.
 pub(crate) fn disposition(cause: CallError) -> Disposition {
     match class_of(&cause).0 {

@@ -142,9 +142,10 @@ fn final_recipe(row: &Row) -> Recipe {
 fn fate_of_choice(choice: &Choice, row: &Row) -> Option<Fate> {
     match choice {
         Choice::Open | Choice::Encrypt(_) | Choice::AlreadyEncrypted => None,
-        // A directory that is down says nothing about the recipient: try again.
+        // A directory that is down says nothing about the recipient, and an identity of
+        // ours that expired is the operator's to renew: try again.
         Choice::Missing { problem, .. } | Choice::Refuse { problem }
-            if problem.kind == ErrorKind::Unavailable =>
+            if !replies::is_lasting(problem) =>
         {
             Some(Fate::DeferAll(problem.clone()))
         }
@@ -181,7 +182,7 @@ fn is_encrypted(recipe: &Recipe, facts: &dyn Facts) -> bool {
 fn broken_obligation(row: &Row, facts: &dyn Facts) -> Fate {
     let address = &row.recipient.address;
     match facts.encryption_problem(address) {
-        Some(problem) if problem.kind != ErrorKind::Unavailable => Fate::RejectAll(problem),
+        Some(problem) if replies::is_lasting(&problem) => Fate::RejectAll(problem),
         Some(problem) => Fate::DeferAll(problem),
         None => Fate::DeferAll(
             CallError::new(
