@@ -45,6 +45,8 @@ SETS = {
     "jsmime": ["*"],
     "wildduck-mime": ["*.eml"],
 }
+# Of all runs, the share that may end in named errors.
+MOST_ERRORS = 0.02
 FAILURES = ("different", "openssl failed", "panic or silence")
 SENDER, RECIPIENT = "gateway@corpus.example", "reader@corpus.example"
 
@@ -164,6 +166,14 @@ def same_body(original, result):
     return bodies[0] == bodies[1]
 
 
+def too_many_errors(outcomes):
+    """A gateway that refuses everything by name would fail no mail; so this fails the run."""
+    refused = sum(n for (_, _, outcome), n in outcomes.items() if outcome.startswith("named"))
+    if refused > MOST_ERRORS * sum(outcomes.values()):
+        return [f"{refused} named errors are more than the share that odd mail explains"]
+    return []
+
+
 def is_smime(original):
     """Does the original claim any S/MIME at its root? Judged by Python's parser."""
     message = compare.parse(original)
@@ -227,6 +237,7 @@ def report(this, policies, missing, arguments):
     print(this.table(policies))
     for line in missing:
         print(f"second reader NOT run: {line}")
+    this.failures += too_many_errors(this.outcomes)
     if this.failures:
         print(f"\n{len(this.failures)} failures:")
         print("\n".join(this.failures[:arguments.show]))

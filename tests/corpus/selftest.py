@@ -186,6 +186,14 @@ class Judgement(unittest.TestCase):
                          "different")
 
 
+class Refusals(unittest.TestCase):
+    def test_a_gateway_that_refuses_everything_fails(self):
+        few = {("s", "sign", "same"): 99, ("s", "sign", "named error: message.limit"): 1}
+        many = {("s", "sign", "same"): 95, ("s", "sign", "named error: message.limit"): 5}
+        self.assertEqual(harness.too_many_errors(few), [])
+        self.assertEqual(len(harness.too_many_errors(many)), 1)
+
+
 class Table(unittest.TestCase):
     def test_counts_by_set_and_policy(self):
         run = harness.Run(None, None)
