@@ -210,10 +210,8 @@ fn a_bcc_field_does_not_leave() {
     let desk = Desk::new();
     let identity = desk.authority.issue(1, "b@example.org");
     let made = desk.made(&["encrypt", "--to", text(&identity.certificate)]);
-    assert!(
-        !std::fs::read_to_string(&made)
-            .unwrap()
-            .to_lowercase()
-            .contains("bcc")
-    );
+    let mail = std::fs::read_to_string(&made).unwrap();
+    // The header alone: a ciphertext in base64 may spell anything.
+    let (header, _) = mail.split_once("\r\n\r\n").unwrap();
+    assert!(!header.to_lowercase().contains("bcc"), "{header}");
 }
