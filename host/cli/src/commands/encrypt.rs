@@ -61,7 +61,10 @@ pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
         }
     }
     let limits = Limits::default();
-    let message = input::message(args.file.as_deref(), &limits)?;
+    // Rule 4: the Bcc field goes; an envelope hides nothing of its own header.
+    let message = input::message(args.file.as_deref(), &limits)?
+        .with_fields_removed("Bcc")
+        .with_fields_removed("Resent-Bcc");
     let options = EncryptOptions {
         cipher: args.cipher,
         key_transport: args.key_transport,
