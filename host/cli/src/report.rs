@@ -135,7 +135,7 @@ impl From<waxseal_smime::Error> for Failure {
             _ if error.is_passing() => Exit::TempFail,
             Error::NoRecipients => Exit::Usage,
             Error::Provider(_) => Exit::Unavailable,
-            Error::ReadBack(_) | Error::Encoding(_) | Error::NotBuilt(_) => Exit::Software,
+            Error::ReadBack(_) | Error::Encoding(_) => Exit::Software,
             _ => Exit::Data,
         };
         let failure = Self::new(exit, &error);

@@ -113,20 +113,6 @@ named! {
 }
 
 named! {
-    /// What a sending profile does to a message.
-    Mode, "mode", {
-        /// Sign.
-        Sign = "sign",
-        /// Encrypt.
-        Encrypt = "encrypt",
-        /// Sign, then encrypt.
-        SignEncrypt = "sign-encrypt",
-        /// Sign, encrypt, sign again (RFC 2634 §1.1).
-        TripleWrap = "triple-wrap",
-    }
-}
-
-named! {
     /// Header protection (RFC 9788) and its header confidentiality policy (RFC 9788 §3).
     HeaderProtection, "header protection", {
         /// No copies of header fields inside.

@@ -92,9 +92,6 @@ pub enum Error {
     /// A structure could not be encoded.
     #[error("encoding failed: {0}")]
     Encoding(der::Error),
-    /// Not built yet.
-    #[error("not built yet: {0}")]
-    NotBuilt(&'static str),
 }
 
 impl Error {
@@ -117,7 +114,6 @@ impl Error {
             Self::Provider(_) => "provider.failed",
             Self::ReadBack(_) => "host.read-back",
             Self::Encoding(_) => "host.encoding",
-            Self::NotBuilt(_) => "host.not-built",
         }
     }
 

@@ -40,7 +40,7 @@ mod source;
 mod time;
 
 pub use algorithm::{
-    ContentCipher, DigestAlgorithm, HeaderProtection, KeyAlgorithm, KeyTransport, Mode, RsaScheme,
+    ContentCipher, DigestAlgorithm, HeaderProtection, KeyAlgorithm, KeyTransport, RsaScheme,
     SignatureFormat, SignatureScheme,
 };
 pub use certificate::Certificate;
