@@ -258,7 +258,19 @@ impl Capabilities for HostCalls {
     }
 
     fn layers(&self, message: &Message) -> Result<Vec<Layer>, CallError> {
-        Ok(crate::layers::layers(message))
+        let opening = waxseal_smime::open::Opening {
+            provider: &*self.generation.provider,
+            now: self.at,
+            limits: &self.generation.limits,
+            keys: Vec::new(),
+            secrets: &[],
+            trust: None,
+            certificates: &[],
+            allow_weak: false,
+            clock_skew: 300,
+        };
+        let opened = waxseal_smime::open::open(message, &opening);
+        Ok(crate::layers::views(&opened.layers))
     }
 
     fn unwrap_signature(&self, _message: &Message) -> Result<Message, CallError> {

@@ -14,9 +14,10 @@ use waxseal_policy::plan::{MissingCertificate, ProtectionMode};
 use waxseal_policy::{FilterConfig, Grants, Policy, PolicyConfig, Runtime, RuntimeLimits};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{Template, self_signed};
+use waxseal_smime::open::{Opening, open};
 use waxseal_smime::{
     Certificate, CertificateSource, Found, Identity, KeyAlgorithm, PrivateKey, Provider,
-    ProviderError, SignatureScheme, SourceError, Time, layers,
+    ProviderError, SignatureScheme, SourceError, Time,
 };
 
 const NOW: i64 = 1_795_000_000;
@@ -176,8 +177,20 @@ fn certificate(address: &str, days: std::ops::Range<i64>) -> (Box<dyn PrivateKey
 }
 
 fn signer(delivery: &Delivery) -> String {
-    let layers = layers(&delivery.copies[0].message);
-    layers[0].signers[0].certificate.as_ref().unwrap().subject()
+    let opening = Opening {
+        provider: &RustCrypto,
+        now: Time::from_unix(NOW),
+        limits: &Limits::default(),
+        keys: Vec::new(),
+        secrets: &[],
+        trust: None,
+        certificates: &[],
+        allow_weak: false,
+        clock_skew: 0,
+    };
+    let opened = open(&delivery.copies[0].message, &opening);
+    let signer = opened.layers[0].signatures[0].signer.as_ref();
+    signer.unwrap().subject()
 }
 
 fn cause(outcome: &Outcome) -> String {

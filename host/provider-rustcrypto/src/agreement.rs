@@ -68,6 +68,7 @@ pub(crate) fn derive(
     match derivation {
         KeyDerivation::X963(algorithm) => x963(algorithm, secret, info, size),
         KeyDerivation::Hkdf(algorithm) => hkdf(algorithm, secret, info, size),
+        KeyDerivation::Pbkdf2 { .. } => Err(ProviderError::Unsupported("PBKDF2".into())),
     }
 }
 
@@ -102,6 +103,8 @@ fn hkdf(
         DigestAlgorithm::Sha256 => Hkdf::<sha2::Sha256>::new(None, secret).expand(info, &mut out),
         DigestAlgorithm::Sha384 => Hkdf::<sha2::Sha384>::new(None, secret).expand(info, &mut out),
         DigestAlgorithm::Sha512 => Hkdf::<sha2::Sha512>::new(None, secret).expand(info, &mut out),
+        // RFC 8418 §2.2 has SHA-2 from 256 bits only.
+        other => return Err(ProviderError::Unsupported(format!("HKDF with {other}"))),
     }
     .map_err(|_| ProviderError::Failed("HKDF"))?;
     Ok(out)

@@ -21,6 +21,8 @@ pub(crate) fn encrypt(
         ContentCipher::Aes128Gcm => gcm::<AesGcm<aes::Aes128, U12>>(key, nonce, associated, buffer),
         ContentCipher::Aes192Gcm => gcm::<AesGcm<aes::Aes192, U12>>(key, nonce, associated, buffer),
         ContentCipher::Aes256Gcm => gcm::<AesGcm<aes::Aes256, U12>>(key, nonce, associated, buffer),
+        // Rule 11: for reading only.
+        old => Err(ProviderError::Unsupported(format!("encryption with {old}"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! SHA-2 as a stream.
+//! SHA-2 as a stream, and for reading SHA-1.
 
 use sha2::Digest;
 use waxseal_smime::{DigestAlgorithm, Hasher};
@@ -20,6 +20,8 @@ pub(crate) fn hasher(algorithm: DigestAlgorithm) -> Box<dyn Hasher> {
         DigestAlgorithm::Sha256 => Box::new(Sha(sha2::Sha256::new())),
         DigestAlgorithm::Sha384 => Box::new(Sha(sha2::Sha384::new())),
         DigestAlgorithm::Sha512 => Box::new(Sha(sha2::Sha512::new())),
+        DigestAlgorithm::Sha1 => Box::new(Sha(sha1::Sha1::new())),
+        DigestAlgorithm::Sha224 => Box::new(Sha(sha2::Sha224::new())),
     }
 }
 

@@ -160,6 +160,19 @@ impl<K: Sign + Send + Sync> PrivateKey for Loaded<K> {
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
         self.key.sign_with(scheme, message)
     }
+
+    fn decrypt_key(
+        &self,
+        _scheme: &waxseal_smime::TransportScheme,
+        _encrypted: &[u8],
+        _size: usize,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, ProviderError> {
+        Err(ProviderError::Unsupported("key transport".into()))
+    }
+
+    fn agree(&self, _public_key: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, ProviderError> {
+        Err(ProviderError::Unsupported("key agreement".into()))
+    }
 }
 
 fn wrong_scheme() -> ProviderError {
@@ -201,6 +214,8 @@ fn pss(
         S512 => {
             SigningKey::<Sha512>::new_with_salt_len(key, salt_size).try_sign_with_rng(rng, message)
         }
+        // Rule 11: for reading only.
+        old => return Err(ProviderError::Unsupported(format!("signing with {old}"))),
     }
     .map(|signature| signature.to_vec())
     .map_err(|_| ProviderError::Failed("RSA-PSS signature"))

@@ -94,6 +94,27 @@ impl Provider for RustCrypto {
         content::wrap(wrapping_key, content_key)
     }
 
+    fn decrypt_content(
+        &self,
+        cipher: ContentCipher,
+        _key: &[u8],
+        _nonce: &[u8],
+        _associated: &[u8],
+        _tag: Option<&[u8]>,
+        _buffer: &mut Vec<u8>,
+    ) -> Result<(), ProviderError> {
+        Err(ProviderError::Unsupported(cipher.to_string()))
+    }
+
+    fn unwrap_key(
+        &self,
+        _wrap: &waxseal_smime::KeyWrap,
+        _wrapping_key: &[u8],
+        _wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        Err(ProviderError::Unsupported("key unwrap".into()))
+    }
+
     fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
         key::load(pkcs8)
     }

@@ -21,6 +21,7 @@ pub(crate) fn verify(
         }
         SignatureScheme::Ecdsa(digest) => ecdsa(info, digest, message, signature),
         SignatureScheme::Ed25519 => ed25519(info, message, signature),
+        SignatureScheme::Dsa(_) => Err(ProviderError::Unsupported("DSA".into())),
     }
 }
 
@@ -38,6 +39,7 @@ fn pkcs1v15(
         S256 => key.pkcs1v15_verify::<Sha256>(message, signature),
         S384 => key.pkcs1v15_verify::<Sha384>(message, signature),
         S512 => key.pkcs1v15_verify::<Sha512>(message, signature),
+        other => return Err(ProviderError::Unsupported(other.to_string())),
     }
     .map_err(bad)
 }
@@ -61,6 +63,7 @@ fn pss(
         S512 => {
             VerifyingKey::<Sha512>::new_with_salt_len(key, salt_size).verify(message, &signature)
         }
+        other => return Err(ProviderError::Unsupported(other.to_string())),
     }
     .map_err(bad)
 }

@@ -4,11 +4,12 @@
 
 mod common;
 
-use common::{Workbench, context, corpus, files, mail, message, person};
+use common::{Workbench, context, corpus, files, mail, message, opening, person};
 use waxseal_message::Message;
+use waxseal_smime::open::open;
 use waxseal_smime::{
-    EncryptOptions, HeaderProtection, KeyTransport, LayerKind, Protected, SignOptions,
-    SignatureFormat, Then, classify, encrypt, layers, recipients_of, sign,
+    EncryptOptions, HeaderProtection, KeyTransport, Protected, SignOptions, SignatureFormat, Then,
+    classify, encrypt, recipients_of, sign,
 };
 
 fn opaque(media_type: &str, cms: &[u8]) -> Message {
@@ -69,10 +70,7 @@ fn rule_06_the_type_says_where_to_look_not_what_is_there() {
 
 #[test]
 fn rule_06_signed_is_not_encrypted() {
-    for (format, kind) in [
-        (SignatureFormat::Detached, LayerKind::SignedDetached),
-        (SignatureFormat::Opaque, LayerKind::SignedOpaque),
-    ] {
+    for format in [SignatureFormat::Detached, SignatureFormat::Opaque] {
         let options = SignOptions {
             format,
             ..SignOptions::default()
@@ -80,23 +78,6 @@ fn rule_06_signed_is_not_encrypted() {
         let signer = person("rsa-2048");
         let signed = sign(&mail(), &signer.identity, &options, &context()).unwrap();
         assert_eq!(classify(signed.message()), Protected::Signed(format));
-        let [layer] = &layers(signed.message())[..] else {
-            panic!("one layer")
-        };
-        assert_eq!(layer.kind, kind);
-        assert_eq!(
-            layer.signers[0].certificate.as_ref(),
-            Some(signer.certificate())
-        );
-        assert_eq!(layer.signers[0].serial, signer.certificate().serial());
-        assert_eq!(layer.signers[0].issuer, Some(signer.certificate().issuer()));
-        assert_eq!(
-            (
-                &layer.signers[0].digest[..],
-                &layer.signers[0].signature[..]
-            ),
-            ("sha-256", "rsa-pkcs1v15")
-        );
     }
 }
 
@@ -194,7 +175,7 @@ fn nothing_panics_on_damaged_cms() {
 fn look(message: &Message) {
     let _ = (
         classify(message),
-        layers(message),
+        open(message, &opening()).layers.len(),
         recipients_of(message).is_ok(),
     );
 }

@@ -224,6 +224,27 @@ impl Provider for Lying {
         })
     }
 
+    fn decrypt_content(
+        &self,
+        cipher: ContentCipher,
+        key: &[u8],
+        nonce: &[u8],
+        associated: &[u8],
+        tag: Option<&[u8]>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), ProviderError> {
+        RustCrypto.decrypt_content(cipher, key, nonce, associated, tag, buffer)
+    }
+
+    fn unwrap_key(
+        &self,
+        wrap: &waxseal_smime::KeyWrap,
+        wrapping_key: &[u8],
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        RustCrypto.unwrap_key(wrap, wrapping_key, wrapped)
+    }
+
     fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
         RustCrypto.load_key(pkcs8)
     }

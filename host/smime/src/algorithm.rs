@@ -17,21 +17,20 @@ pub struct UnknownName {
     name: String,
 }
 
-/// One enum whose cases have one name each.
+/// One enum whose cases have one name each. What is for reading only has a name to be reported
+/// by, and no configuration understands it.
 macro_rules! named {
-    ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$case_doc:meta])* $case:ident = $name:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $type { $($(#[$case_doc])* $case),+ }
+    ($(#[$doc:meta])* $type:ident, $what:literal, { $($(#[$case_doc:meta])* $case:ident = $name:literal),+ $(,)? }
+     $(, reading $old:tt)?) => {
+        named!(@type [$(#[$doc])*] $type { $($(#[$case_doc])* $case = $name,)+ } $($old)?);
 
         impl $type {
-            /// Every case, in the order of the documentation.
+            /// Every case that is written, in the order of the documentation.
             pub const ALL: &'static [$type] = &[$($type::$case),+];
-        }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $($type::$case => $name),+ })
+            /// True for what rule 11 has for reading only.
+            pub const fn is_weak(self) -> bool {
+                !matches!(self, $($type::$case)|+)
             }
         }
 
@@ -49,6 +48,20 @@ macro_rules! named {
             }
         }
     };
+    (@type [$(#[$doc:meta])*] $type:ident { $($cases:tt)+ } { $($old:tt)+ }) => {
+        named!(@type [$(#[$doc])*] $type { $($cases)+ $($old)+ });
+    };
+    (@type [$(#[$doc:meta])*] $type:ident { $($(#[$case_doc:meta])* $case:ident = $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $type { $($(#[$case_doc])* $case),+ }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $($type::$case => $name),+ })
+            }
+        }
+    };
 }
 
 named! {
@@ -60,6 +73,12 @@ named! {
         Sha384 = "sha-384",
         /// SHA-512.
         Sha512 = "sha-512",
+    },
+    reading {
+        /// SHA-1, for reading only.
+        Sha1 = "sha-1",
+        /// SHA-224, for reading only.
+        Sha224 = "sha-224",
     }
 }
 
@@ -88,6 +107,16 @@ named! {
         Aes192Gcm = "aes-192-gcm",
         /// AES-256-GCM in AuthEnvelopedData.
         Aes256Gcm = "aes-256-gcm",
+    },
+    reading {
+        /// Triple DES with three keys (RFC 3370 §5.1), for reading only.
+        TripleDesCbc = "des-ede3-cbc",
+        /// RC2 with 40 effective bits (RFC 3370 §5.2), for reading only.
+        Rc2Cbc40 = "rc2-40-cbc",
+        /// RC2 with 64 effective bits, for reading only.
+        Rc2Cbc64 = "rc2-64-cbc",
+        /// RC2 with 128 effective bits, for reading only.
+        Rc2Cbc128 = "rc2-128-cbc",
     }
 }
 
@@ -133,12 +162,20 @@ impl DigestAlgorithm {
             Self::Sha256 => const_oid::db::rfc5912::ID_SHA_256,
             Self::Sha384 => const_oid::db::rfc5912::ID_SHA_384,
             Self::Sha512 => const_oid::db::rfc5912::ID_SHA_512,
+            Self::Sha1 => const_oid::db::rfc5912::ID_SHA_1,
+            Self::Sha224 => const_oid::db::rfc5912::ID_SHA_224,
         }
     }
 
-    /// The digest with this object identifier.
+    /// The digest of rule 11 with this object identifier.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.iter().copied().find(|digest| digest.oid() == oid)
+    }
+
+    /// The digest with this object identifier, those for reading only included.
+    pub fn readable(oid: ObjectIdentifier) -> Option<Self> {
+        let old = [Self::Sha1, Self::Sha224];
+        Self::from_oid(oid).or_else(|| old.into_iter().find(|digest| digest.oid() == oid))
     }
 
     /// Octets of output.
@@ -147,6 +184,8 @@ impl DigestAlgorithm {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            Self::Sha1 => 20,
+            Self::Sha224 => 28,
         }
     }
 }
@@ -158,6 +197,8 @@ impl ContentCipher {
             ID_AES_128_CBC, ID_AES_128_GCM, ID_AES_192_CBC, ID_AES_192_GCM, ID_AES_256_CBC,
             ID_AES_256_GCM,
         };
+        /// RFC 3370 §5.2.
+        const RC2_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.2");
         match self {
             Self::Aes128Cbc => ID_AES_128_CBC,
             Self::Aes192Cbc => ID_AES_192_CBC,
@@ -165,10 +206,13 @@ impl ContentCipher {
             Self::Aes128Gcm => ID_AES_128_GCM,
             Self::Aes192Gcm => ID_AES_192_GCM,
             Self::Aes256Gcm => ID_AES_256_GCM,
+            // RFC 3370 §5.1.
+            Self::TripleDesCbc => ObjectIdentifier::new_unwrap("1.2.840.113549.3.7"),
+            Self::Rc2Cbc40 | Self::Rc2Cbc64 | Self::Rc2Cbc128 => RC2_CBC,
         }
     }
 
-    /// The cipher with this object identifier.
+    /// The cipher of rule 11 with this object identifier.
     pub fn from_oid(oid: ObjectIdentifier) -> Option<Self> {
         Self::ALL.iter().copied().find(|cipher| cipher.oid() == oid)
     }
@@ -176,15 +220,21 @@ impl ContentCipher {
     /// Octets of the content key.
     pub const fn key_size(self) -> usize {
         match self {
-            Self::Aes128Cbc | Self::Aes128Gcm => 16,
-            Self::Aes192Cbc | Self::Aes192Gcm => 24,
+            Self::Rc2Cbc40 => 5,
+            Self::Rc2Cbc64 => 8,
+            Self::Aes128Cbc | Self::Aes128Gcm | Self::Rc2Cbc128 => 16,
+            Self::Aes192Cbc | Self::Aes192Gcm | Self::TripleDesCbc => 24,
             Self::Aes256Cbc | Self::Aes256Gcm => 32,
         }
     }
 
     /// Octets of the initialisation vector (CBC) or nonce (GCM, RFC 5084 §3.2 recommends 12).
     pub const fn nonce_size(self) -> usize {
-        if self.is_authenticated() { 12 } else { 16 }
+        match self {
+            Self::Aes128Gcm | Self::Aes192Gcm | Self::Aes256Gcm => 12,
+            Self::Aes128Cbc | Self::Aes192Cbc | Self::Aes256Cbc => 16,
+            Self::TripleDesCbc | Self::Rc2Cbc40 | Self::Rc2Cbc64 | Self::Rc2Cbc128 => 8,
+        }
     }
 
     /// True for GCM, which goes into AuthEnvelopedData (RFC 5083).
@@ -211,6 +261,8 @@ pub enum KeyAlgorithm {
     Ed25519,
     /// X25519 (RFC 7748).
     X25519,
+    /// DSA (RFC 3370 §3.1), for reading only.
+    Dsa,
     /// Any other, by its object identifier. Never used, only named.
     Other(String),
 }
@@ -220,7 +272,7 @@ impl KeyAlgorithm {
     pub fn is_within_floor(&self) -> bool {
         match self {
             Self::Rsa { bits } => (2048..=8192).contains(bits),
-            Self::Other(_) => false,
+            Self::Dsa | Self::Other(_) => false,
             _ => true,
         }
     }
@@ -235,6 +287,7 @@ impl fmt::Display for KeyAlgorithm {
             Self::EcP521 => f.pad("ec-p521"),
             Self::Ed25519 => f.pad("ed25519"),
             Self::X25519 => f.pad("x25519"),
+            Self::Dsa => f.pad("dsa"),
             Self::Other(oid) => f.pad(oid),
         }
     }
@@ -277,6 +330,54 @@ pub enum SignatureScheme {
     Ecdsa(DigestAlgorithm),
     /// Ed25519 over the message itself (RFC 8419).
     Ed25519,
+    /// DSA (RFC 3370 §3.1), for reading only; the signature is the DER of Dss-Sig-Value.
+    Dsa(DigestAlgorithm),
+}
+
+impl SignatureScheme {
+    /// True for what rule 11 has for reading only.
+    pub const fn is_weak(self) -> bool {
+        match self {
+            Self::RsaPkcs1v15(digest) | Self::RsaPss { digest, .. } | Self::Ecdsa(digest) => {
+                digest.is_weak()
+            }
+            Self::Ed25519 => false,
+            Self::Dsa(_) => true,
+        }
+    }
+}
+
+/// How a content key reached an RSA recipient, as a received message says (RFC 3370 §4.2.1,
+/// RFC 3560).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportScheme {
+    /// RSAES-PKCS1-v1_5.
+    Pkcs1v15,
+    /// RSAES-OAEP with the parameters of RFC 4055 §4.1.
+    Oaep {
+        /// The digest of the label.
+        digest: DigestAlgorithm,
+        /// The digest of MGF1.
+        mask_digest: DigestAlgorithm,
+        /// pSourceFunc; empty almost everywhere.
+        label: Vec<u8>,
+    },
+}
+
+/// How a content key is wrapped in a key-encryption key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyWrap {
+    /// AES key wrap (RFC 3394); the size of the wrapping key chooses the AES.
+    Aes,
+    /// Triple DES key wrap (RFC 3217 §3), for reading only.
+    TripleDes,
+    /// The wrapping of PWRI-KEK (RFC 3211 §2.3): a block cipher in CBC mode, twice.
+    Password {
+        /// The cipher.
+        cipher: ContentCipher,
+        /// Its initialisation vector.
+        iv: Vec<u8>,
+    },
 }
 
 #[cfg(test)]

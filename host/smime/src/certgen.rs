@@ -306,6 +306,7 @@ fn key_usage(public_key_info: &[u8], role: Role) -> Result<Vec<u8>, Error> {
         (_, KeyAlgorithm::Rsa { .. }) => DIGITAL_SIGNATURE | KEY_ENCIPHERMENT,
         (_, KeyAlgorithm::Ed25519) => DIGITAL_SIGNATURE,
         (_, KeyAlgorithm::X25519) => KEY_AGREEMENT,
+        (_, KeyAlgorithm::Dsa) => return Err(Error::CertificateContent("DSA".into())),
         (_, KeyAlgorithm::Other(oid)) => {
             return Err(Error::CertificateContent(format!("a key of {oid}")));
         }

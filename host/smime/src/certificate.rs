@@ -292,7 +292,7 @@ impl Usage {
         let signs = !matches!(key, KeyAlgorithm::X25519 | KeyAlgorithm::Other(_));
         let encrypts = match key {
             KeyAlgorithm::Rsa { .. } => !pss_only && allows(KeyUsage::key_encipherment),
-            KeyAlgorithm::Ed25519 | KeyAlgorithm::Other(_) => false,
+            KeyAlgorithm::Ed25519 | KeyAlgorithm::Dsa | KeyAlgorithm::Other(_) => false,
             _ => allows(KeyUsage::key_agreement),
         };
         let authority = tbs.get_extension::<BasicConstraints>();
@@ -342,6 +342,7 @@ pub(crate) fn key_algorithm(info: &[u8]) -> Result<(KeyAlgorithm, bool), Malform
         },
         const_oid::db::rfc8410::ID_ED_25519 => KeyAlgorithm::Ed25519,
         const_oid::db::rfc8410::ID_X_25519 => KeyAlgorithm::X25519,
+        rfc5912::ID_DSA => KeyAlgorithm::Dsa,
         _ => other(),
     };
     Ok((kind, oid == rfc5912::ID_RSASSA_PSS))

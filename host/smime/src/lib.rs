@@ -9,7 +9,8 @@
 //! exists only if every signature verified and every envelope has the intended recipients,
 //! from the octets as written. On failure there is a named [`Error`] and no message.
 //!
-//! Not here yet: verification and decryption of received mail, revocation.
+//! [`open`](mod@open) takes the layers of received mail off. Whether a signer's certificate is
+//! trusted is asked of [`Trust`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
@@ -27,7 +28,7 @@ mod enveloped_data;
 mod error;
 mod header_protection;
 mod identity;
-mod layers;
+pub mod open;
 pub mod path;
 mod provider;
 mod read_back;
@@ -38,10 +39,11 @@ mod sign;
 mod signed_data;
 mod source;
 mod time;
+mod trust;
 
 pub use algorithm::{
-    ContentCipher, DigestAlgorithm, HeaderProtection, KeyAlgorithm, KeyTransport, RsaScheme,
-    SignatureFormat, SignatureScheme,
+    ContentCipher, DigestAlgorithm, HeaderProtection, KeyAlgorithm, KeyTransport, KeyWrap,
+    RsaScheme, SignatureFormat, SignatureScheme, TransportScheme,
 };
 pub use certificate::Certificate;
 pub use choice::{Candidates, ChoiceRules, Purpose, Reason, Rejected, choose};
@@ -49,13 +51,15 @@ pub use classify::{Protected, classify};
 pub use encrypt::{EncryptOptions, Enveloped, TripleWrapped, encrypt, triple_wrap};
 pub use error::Error;
 pub use identity::Identity;
-pub use layers::{Layer, LayerKind, LayerSigner, layers};
 pub use path::{Anchors, PathError};
 pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, ProviderError};
 pub use recipients::{RecipientId, recipients_of};
 pub use sign::{SignOptions, Signed, Then, sign};
-pub use source::{Capabilities, CertificateSource, Found, Origin, SourceError};
+pub use source::{
+    Capabilities, CertificateKeeper, CertificateSource, Found, Harvested, Origin, SourceError,
+};
 pub use time::{Clock, Time};
+pub use trust::{Distrust, DistrustKind, Path, Revocation, Trust, TrustRequest};
 
 /// What protecting a message needs from outside.
 pub struct Context<'a> {

@@ -5,7 +5,8 @@
 //! [`PrivateKey`], and never appear in an error.
 
 use crate::algorithm::{
-    ContentCipher, DigestAlgorithm, KeyAlgorithm, KeyTransport, SignatureScheme,
+    ContentCipher, DigestAlgorithm, KeyAlgorithm, KeyTransport, KeyWrap, SignatureScheme,
+    TransportScheme,
 };
 use zeroize::Zeroizing;
 
@@ -28,6 +29,9 @@ pub enum ProviderError {
     /// A token or another process failed; a retry may help.
     #[error("key not reachable: {0}")]
     Unreachable(String),
+    /// A ciphertext, a wrapped key or a tag is wrong. No further detail exists (rule 8).
+    #[error("decryption failed")]
+    BadCiphertext,
     /// The algorithm refused its input.
     #[error("cryptographic operation failed: {0}")]
     Failed(&'static str),
@@ -55,6 +59,14 @@ pub enum KeyDerivation {
     X963(DigestAlgorithm),
     /// HKDF without salt (RFC 8418 §2.2).
     Hkdf(DigestAlgorithm),
+    /// PBKDF2 with HMAC (RFC 8018 §5.2), for password recipients (RFC 5652 §6.2.4). The secret
+    /// is the password, `info` is the salt.
+    Pbkdf2 {
+        /// The digest of HMAC.
+        digest: DigestAlgorithm,
+        /// Rounds; bounded by the caller.
+        iterations: u32,
+    },
 }
 
 /// The public half of an ephemeral key, and what it shares with the recipient.
@@ -120,6 +132,28 @@ pub trait Provider: Send + Sync {
     /// AES key wrap (RFC 3394); the size of the wrapping key chooses the AES.
     fn wrap_key(&self, wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError>;
 
+    /// Decrypts the buffer in place, and cuts the padding off. Associated octets and a tag are
+    /// for GCM, whose tag may be 12 to 16 octets long. Whatever is wrong with ciphertext, tag or
+    /// padding is [`ProviderError::BadCiphertext`], and then the buffer holds nothing of the
+    /// plain text.
+    fn decrypt_content(
+        &self,
+        cipher: ContentCipher,
+        key: &[u8],
+        nonce: &[u8],
+        associated: &[u8],
+        tag: Option<&[u8]>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), ProviderError>;
+
+    /// Undoes a key wrap.
+    fn unwrap_key(
+        &self,
+        wrap: &KeyWrap,
+        wrapping_key: &[u8],
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderError>;
+
     /// Takes a private key (DER of PKCS #8 PrivateKeyInfo) into use.
     fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError>;
 
@@ -143,4 +177,26 @@ pub trait PrivateKey: Send + Sync {
     fn algorithm(&self) -> KeyAlgorithm;
     /// Signs the message; ECDSA as DER.
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError>;
+
+    /// Gives the content key of `size` octets out of an RSA ciphertext. What is no encryption of
+    /// a key of that size gives octets that look like one and depend on key and ciphertext only
+    /// (implicit rejection, RFC 3218 §2.3.2), in the same time: an error says that this key or
+    /// provider cannot do it at all, never that the ciphertext is bad.
+    fn decrypt_key(
+        &self,
+        scheme: &TransportScheme,
+        encrypted: &[u8],
+        size: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        let _ = (scheme, encrypted, size);
+        Err(ProviderError::Unsupported("a key that only signs".into()))
+    }
+
+    /// Agrees with the ephemeral key of a sender, an uncompressed (or compressed) point on this
+    /// key's curve or the 32 octets of X25519, and gives the shared secret. A point that is not
+    /// on the curve and a shared secret of all zeros are [`ProviderError::BadCiphertext`].
+    fn agree(&self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+        let _ = public_key;
+        Err(ProviderError::Unsupported("a key that only signs".into()))
+    }
 }

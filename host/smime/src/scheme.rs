@@ -27,7 +27,7 @@ pub(crate) fn scheme_for(
             Some(SignatureScheme::Ecdsa(digest))
         }
         KeyAlgorithm::Ed25519 => Some(SignatureScheme::Ed25519),
-        KeyAlgorithm::X25519 | KeyAlgorithm::Other(_) => None,
+        KeyAlgorithm::X25519 | KeyAlgorithm::Dsa | KeyAlgorithm::Other(_) => None,
     }
 }
 
@@ -36,7 +36,8 @@ pub(crate) fn digest_of(scheme: SignatureScheme) -> DigestAlgorithm {
     match scheme {
         SignatureScheme::RsaPkcs1v15(digest)
         | SignatureScheme::RsaPss { digest, .. }
-        | SignatureScheme::Ecdsa(digest) => digest,
+        | SignatureScheme::Ecdsa(digest)
+        | SignatureScheme::Dsa(digest) => digest,
         SignatureScheme::Ed25519 => DigestAlgorithm::Sha512,
     }
 }
@@ -65,6 +66,8 @@ pub(crate) fn certificate_identifier(scheme: SignatureScheme) -> Vec<u8> {
         // RFC 5480, RFC 8410 §3: parameters absent.
         SignatureScheme::Ecdsa(digest) => algorithm(with_ecdsa(digest), &[]),
         SignatureScheme::Ed25519 => algorithm(rfc8410::ID_ED_25519, &[]),
+        // RFC 3370 §3.1.
+        SignatureScheme::Dsa(digest) => algorithm(with_dsa(digest), &[]),
     }
 }
 
@@ -73,6 +76,8 @@ fn with_rsa(digest: DigestAlgorithm) -> ObjectIdentifier {
         DigestAlgorithm::Sha256 => rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
         DigestAlgorithm::Sha384 => rfc5912::SHA_384_WITH_RSA_ENCRYPTION,
         DigestAlgorithm::Sha512 => rfc5912::SHA_512_WITH_RSA_ENCRYPTION,
+        DigestAlgorithm::Sha1 => rfc5912::SHA_1_WITH_RSA_ENCRYPTION,
+        DigestAlgorithm::Sha224 => rfc5912::SHA_224_WITH_RSA_ENCRYPTION,
     }
 }
 
@@ -81,6 +86,17 @@ fn with_ecdsa(digest: DigestAlgorithm) -> ObjectIdentifier {
         DigestAlgorithm::Sha256 => rfc5912::ECDSA_WITH_SHA_256,
         DigestAlgorithm::Sha384 => rfc5912::ECDSA_WITH_SHA_384,
         DigestAlgorithm::Sha512 => rfc5912::ECDSA_WITH_SHA_512,
+        DigestAlgorithm::Sha1 => ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"),
+        DigestAlgorithm::Sha224 => rfc5912::ECDSA_WITH_SHA_224,
+    }
+}
+
+/// RFC 3370 §3.1, RFC 5758 §3.1. Nobody signs mail with DSA and a longer digest.
+fn with_dsa(digest: DigestAlgorithm) -> ObjectIdentifier {
+    match digest {
+        DigestAlgorithm::Sha1 => rfc5912::DSA_WITH_SHA_1,
+        DigestAlgorithm::Sha224 => rfc5912::DSA_WITH_SHA_224,
+        _ => rfc5912::DSA_WITH_SHA_256,
     }
 }
 

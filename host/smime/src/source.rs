@@ -3,6 +3,7 @@
 
 use crate::algorithm::ContentCipher;
 use crate::certificate::Certificate;
+use crate::time::Time;
 use waxseal_message::Address;
 
 /// How a certificate came to us, best first.
@@ -56,4 +57,31 @@ pub struct SourceError {
 pub trait CertificateSource: Send + Sync {
     /// Every certificate that names the address or its domain.
     fn find(&self, address: &Address) -> Result<Vec<Found>, SourceError>;
+}
+
+/// A certificate that a received message brought.
+#[derive(Debug, Clone)]
+pub struct Harvested {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Whom it is for: addresses that it names itself.
+    pub addresses: Vec<Address>,
+    /// What the signer's program reads. `None` unless the signature was valid and trusted: of a
+    /// message that failed nothing but the certificate is ever taken.
+    pub capabilities: Option<Capabilities>,
+    /// The signer asks for mail to be encrypted to this one (RFC 8551 §2.5.3).
+    pub preferred: bool,
+    /// The signature was valid and trusted.
+    pub verified: bool,
+    /// When it was signed; else when it was received.
+    pub at: Time,
+    /// Where it came from, for people: the Message-ID.
+    pub provenance: String,
+}
+
+/// Keeps certificates that came with received mail, for later encryption.
+pub trait CertificateKeeper: Send + Sync {
+    /// Keeps these, all or none. A certificate that is there with a better [`Origin`] stays as
+    /// it is; of two messages of one signer, the later says what its program reads.
+    fn keep(&self, harvested: &[Harvested]) -> Result<(), SourceError>;
 }

@@ -30,6 +30,21 @@ impl Person {
     }
 }
 
+/// Opens with no key, and asks nobody for trust.
+pub(crate) fn opening() -> waxseal_smime::open::Opening<'static> {
+    waxseal_smime::open::Opening {
+        provider: &RustCrypto,
+        now: NOW,
+        limits: limits(),
+        keys: Vec::new(),
+        secrets: &[],
+        trust: None,
+        certificates: &[],
+        allow_weak: false,
+        clock_skew: 0,
+    }
+}
+
 pub(crate) fn limits() -> &'static Limits {
     static LIMITS: OnceLock<Limits> = OnceLock::new();
     LIMITS.get_or_init(Limits::default)
