@@ -12,13 +12,18 @@ use crate::metadata::{Metadata, Package};
 const HOUSE: &[(&str, &[&str])] = &[
     ("waxseal-message", &[]),
     ("waxseal-smime", &["waxseal-message"]),
+    ("waxseal-pki", &["waxseal-smime", "waxseal-message"]),
     ("waxseal-policy", &["waxseal-message"]),
     (
         "waxseal-engine",
         &["waxseal-message", "waxseal-smime", "waxseal-policy"],
     ),
     ("waxseal-provider-*", &["waxseal-smime"]),
-    ("waxseal-stores", &["waxseal-smime", "waxseal-message"]),
+    (
+        "waxseal-stores",
+        // What it fetches for pki.
+        &["waxseal-smime", "waxseal-message", "waxseal-pki"],
+    ),
     (
         "waxseal-config",
         &[
@@ -27,6 +32,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "waxseal-policy",
             "waxseal-engine",
             "waxseal-stores",
+            "waxseal-pki",
         ],
     ),
     ("waxseal", &["waxseal-*"]),
