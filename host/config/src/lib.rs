@@ -32,7 +32,7 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{Anchors, CertificateSource, Provider, Time};
+use waxseal_smime::{Anchors, CertificateSource, HarvestRules, Provider, Time};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
@@ -131,6 +131,8 @@ fn read(
             profiles,
             identities,
             certificates,
+            keeper: None,
+            harvest: HarvestRules::default(),
             anchors,
             origin,
             provider,

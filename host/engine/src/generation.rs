@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use waxseal_message::{Address, Limits};
 use waxseal_policy::Policy;
-use waxseal_smime::{Anchors, CertificateSource, Identity, Provider};
+use waxseal_smime::{
+    Anchors, CertificateKeeper, CertificateSource, HarvestRules, Identity, Provider,
+};
 
 use crate::origin::Origin;
 use crate::profile::{IdentityChoice, Profile};
@@ -22,6 +24,10 @@ pub struct GenerationParts {
     pub identities: Vec<SigningIdentity>,
     /// Where certificates of recipients come from, best first.
     pub certificates: Vec<Arc<dyn CertificateSource>>,
+    /// What keeps certificates that came with received mail. `None`: nothing is harvested.
+    pub keeper: Option<Arc<dyn CertificateKeeper>>,
+    /// What of received mail is harvested.
+    pub harvest: HarvestRules,
     /// Whom to trust. `None`: what the sources hold was imported, and is trusted as that.
     pub anchors: Option<Anchors>,
     /// Whose mail is ours.
@@ -62,6 +68,8 @@ pub struct Generation {
     pub(crate) profiles: BTreeMap<String, Profile>,
     pub(crate) identities: Vec<SigningIdentity>,
     pub(crate) certificates: Vec<Arc<dyn CertificateSource>>,
+    pub(crate) keeper: Option<Arc<dyn CertificateKeeper>>,
+    pub(crate) harvest: HarvestRules,
     pub(crate) anchors: Option<Anchors>,
     pub(crate) origin: Origin,
     pub(crate) provider: Arc<dyn Provider>,
@@ -109,6 +117,8 @@ impl Generation {
             profiles,
             identities: parts.identities,
             certificates: parts.certificates,
+            keeper: parts.keeper,
+            harvest: parts.harvest,
             anchors: parts.anchors,
             origin: parts.origin,
             provider: parts.provider,
@@ -134,6 +144,16 @@ impl Generation {
     /// The identities.
     pub fn identities(&self) -> &[SigningIdentity] {
         &self.identities
+    }
+
+    /// What keeps certificates that came with received mail, if anything is harvested.
+    pub fn keeper(&self) -> Option<&Arc<dyn CertificateKeeper>> {
+        self.keeper.as_ref()
+    }
+
+    /// What of received mail is harvested.
+    pub fn harvest(&self) -> HarvestRules {
+        self.harvest
     }
 
     pub(crate) fn identity(&self, name: &str) -> Option<&SigningIdentity> {

@@ -16,8 +16,8 @@ use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{Template, self_signed};
 use waxseal_smime::open::{Opening, open};
 use waxseal_smime::{
-    Certificate, CertificateSource, Found, Identity, KeyAlgorithm, PrivateKey, Provider,
-    ProviderError, SignatureScheme, SourceError, Time,
+    Certificate, CertificateSource, Found, HarvestRules, Identity, KeyAlgorithm, PrivateKey,
+    Provider, ProviderError, SignatureScheme, SourceError, Time,
 };
 
 const NOW: i64 = 1_795_000_000;
@@ -134,6 +134,8 @@ impl Operator {
             profiles: vec![self.profile.clone()],
             identities: self.identities.clone(),
             certificates: vec![Arc::new(self.recipients.clone())],
+            keeper: None,
+            harvest: HarvestRules::default(),
             anchors: None,
             origin: Origin {
                 listeners: vec!["ours".into()],

@@ -56,7 +56,8 @@ pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, Provi
 pub use recipients::{RecipientId, recipients_of};
 pub use sign::{SignOptions, Signed, Then, sign};
 pub use source::{
-    Capabilities, CertificateKeeper, CertificateSource, Found, Harvested, Origin, SourceError,
+    Capabilities, CertificateKeeper, CertificateSource, Found, HarvestRules, Harvested, Origin,
+    SourceError, Unverified, WhenKnown,
 };
 pub use time::{Clock, Time};
 pub use trust::{Distrust, DistrustKind, Path, Revocation, Trust, TrustRequest};

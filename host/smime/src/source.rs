@@ -85,3 +85,32 @@ pub trait CertificateKeeper: Send + Sync {
     /// it is; of two messages of one signer, the later says what its program reads.
     fn keep(&self, harvested: &[Harvested]) -> Result<(), SourceError>;
 }
+
+/// The operator's rules for what is kept of received mail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HarvestRules {
+    /// What becomes of certificates whose message did not verify.
+    pub unverified: Unverified,
+    /// What becomes of a certificate that is known already.
+    pub known: WhenKnown,
+}
+
+/// What becomes of certificates whose message's signature was not valid and trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unverified {
+    /// They are not kept.
+    #[default]
+    Refuse,
+    /// They are kept, and never their capabilities.
+    Keep,
+}
+
+/// What becomes of what is known of a certificate that comes again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenKnown {
+    /// The later message says what its signer's program reads.
+    #[default]
+    Update,
+    /// The first message says it, for good.
+    Keep,
+}
