@@ -7,7 +7,9 @@ use std::str::FromStr;
 use waxseal_message::Address;
 use waxseal_smime::{ContentCipher, DigestAlgorithm, HeaderProtection, KeyTransport, RsaScheme};
 
-use crate::commands::{build, cert, check, demo, encrypt, init, inspect, new, run, sign, test};
+use crate::commands::{
+    build, cert, check, demo, encrypt, init, inspect, new, open, run, sign, test,
+};
 
 /// Signs and encrypts mail by policy; the policy is a program.
 #[derive(Parser)]
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Sign(sign::SignArgs),
     /// Encrypt a mail
     Encrypt(encrypt::EncryptArgs),
+    /// Take the S/MIME layers off a mail: verify, decrypt, and say what each is
+    Open(open::OpenArgs),
     /// Make, show and choose certificates
     #[command(subcommand)]
     Cert(cert::CertCommand),

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod new;
+pub(crate) mod open;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod test;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Encrypt(args) => encrypt::run(args),
+        Command::Open(args) => open::run(args),
         Command::Cert(command) => cert::run(command),
     }
 }

@@ -10,7 +10,15 @@ use crate::report::{Exit, Failure, note};
 
 /// Reads a mail from the file, or from standard input when there is none or it is `-`.
 pub(crate) fn message(file: Option<&Path>, limits: &Limits) -> Result<Message, Failure> {
-    let octets = octets(file, limits.octets)?;
+    parsed(octets(file, limits.octets)?, file, limits)
+}
+
+/// The mail that these octets of the file are.
+pub(crate) fn parsed(
+    octets: Vec<u8>,
+    file: Option<&Path>,
+    limits: &Limits,
+) -> Result<Message, Failure> {
     if octets.is_empty() {
         return Err(Failure::new(
             Exit::Data,
@@ -54,7 +62,8 @@ fn read(source: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
     Ok((octets.len() <= limit).then_some(octets))
 }
 
-fn name(file: Option<&Path>) -> String {
+/// What to call the input.
+pub(crate) fn name(file: Option<&Path>) -> String {
     match file {
         Some(path) if path != Path::new("-") => path.display().to_string(),
         _ => "standard input".to_owned(),

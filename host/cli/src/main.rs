@@ -15,6 +15,7 @@ mod component;
 mod fixture;
 mod input;
 mod logs;
+mod opening;
 mod output;
 mod passphrase;
 mod progress;

@@ -23,6 +23,11 @@ pub(crate) struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
+    /// As if the option had named this file.
+    pub(crate) fn from_file(passphrase_file: Option<PathBuf>) -> Self {
+        Self { passphrase_file }
+    }
+
     /// The passphrase that was given, without asking anybody.
     pub(crate) fn given(&self) -> Option<Passphrase> {
         match &self.passphrase_file {

@@ -11,6 +11,7 @@
 //! unpadded (rule 8), and what was wrong with a key or a ciphertext is never said.
 
 mod envelope;
+mod report;
 mod signature;
 mod state;
 mod walk;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use waxseal_message::{Limits, Message};
 use zeroize::Zeroizing;
 
+pub use report::{SignerRule, Verdict};
 pub use state::{Problem, State};
 pub use walk::{NotCms, Unwrapped, decrypt, open, open_cms, unwrap_signature};
 

@@ -75,8 +75,21 @@ pub fn open_cms(
     detached: Option<&[u8]>,
     opening: &Opening<'_>,
 ) -> Result<Opened, NotCms> {
-    let _ = (octets, detached, opening);
-    Err(NotCms)
+    let authors = Message::parse(Bytes::new(), opening.limits).map_err(|_| NotCms)?;
+    let (layer, content) = cms(octets, detached, &authors, opening).ok_or(NotCms)?;
+    let mut opened = Opened {
+        layers: vec![layer],
+        content: content.map(Bytes::from),
+        message: None,
+    };
+    let entity = opened.content.clone();
+    let entity = entity.and_then(|octets| Message::parse(octets, opening.limits).ok());
+    if let Some(entity) = entity {
+        let inside = walk(&entity, opening, |_| false).0;
+        opened.layers.extend(inside.layers);
+        opened.content = inside.content.or(opened.content);
+    }
+    Ok(opened)
 }
 
 /// Takes layers off until one is `last`, or none comes off. Also gives what is left, as an
@@ -161,8 +174,16 @@ fn opaque(
     authors: &Message,
     opening: &Opening<'_>,
 ) -> Option<(Layer, Option<Vec<u8>>)> {
-    let octets = part.decoded();
-    match read_cms(&octets).ok()? {
+    cms(&part.decoded(), None, authors, opening)
+}
+
+fn cms(
+    octets: &[u8],
+    detached: Option<&[u8]>,
+    authors: &Message,
+    opening: &Opening<'_>,
+) -> Option<(Layer, Option<Vec<u8>>)> {
+    match read_cms(octets).ok()? {
         Cms::Signed(signed) => {
             let kind = if signed.signers.is_empty() {
                 LayerKind::CertificatesOnly
@@ -171,6 +192,7 @@ fn opaque(
             };
             let content = signed.content.as_ref();
             let content = content.map(|content| joined(content).into_owned());
+            let content = content.or_else(|| detached.map(<[u8]>::to_vec));
             let over = content.as_deref().unwrap_or_default();
             let layer = signature::verify(kind, &signed, over, authors, opening);
             Some((layer, content))
