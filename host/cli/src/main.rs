@@ -21,6 +21,7 @@ mod passphrase;
 mod progress;
 mod report;
 mod table;
+mod trust_args;
 
 use clap::Parser;
 use std::process::ExitCode;

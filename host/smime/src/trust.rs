@@ -75,6 +75,21 @@ pub enum DistrustKind {
     Usage,
 }
 
+impl DistrustKind {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Untrusted => "untrusted",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::Revoked => "revoked",
+            Self::RevocationUnknown => "revocation-unknown",
+            Self::Weak => "weak",
+            Self::Usage => "wrong-usage",
+        }
+    }
+}
+
 impl Distrust {
     /// True when the same question may be answered differently later.
     pub fn is_passing(&self) -> bool {

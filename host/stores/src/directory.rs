@@ -261,7 +261,7 @@ fn is_certificate_name(path: &Path) -> bool {
 }
 
 /// What lies in a directory, sorted, without hidden entries.
-fn listed(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn listed(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read {
         path: directory.to_owned(),
         source,

@@ -6,6 +6,7 @@
 //! - [`CertificateDirectory`]: other people's certificates by address and domain, as a
 //!   [`CertificateSource`](waxseal_smime::CertificateSource).
 //! - [`load_certificates`], [`load_anchors`]: the certificates of a file; trust anchors.
+//! - [`load_crls`]: certificate revocation lists, unread.
 //! - [`read_identities`], [`read_certificates`]: the same from octets that came another way.
 //! - [`write_pkcs12`], [`pem_certificate`], [`pem_private_key`], [`write_secret`]: what
 //!   `cert generate` and `demo` make.
@@ -27,6 +28,7 @@
 
 mod ber;
 mod bundle;
+mod crls;
 mod directory;
 mod error;
 mod files;
@@ -40,6 +42,7 @@ mod pkcs12;
 mod scoreboard;
 mod text;
 
+pub use crls::load_crls;
 pub use directory::{
     CertificateDirectory, Entry, Problem, load_anchors, load_certificates, read_certificates,
 };

@@ -7,6 +7,7 @@ mod generate;
 mod list;
 mod request;
 mod show;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ pub(crate) enum CertCommand {
     List(list::ListArgs),
     /// Say which certificate would be used for an address, and why not the others
     Explain(explain::ExplainArgs),
+    /// Say whether a certificate is trusted: its path, or why there is none
+    Verify(verify::VerifyArgs),
 }
 
 /// Does it.
@@ -41,6 +44,7 @@ pub(crate) fn run(command: CertCommand) -> Result<ExitCode, Failure> {
         CertCommand::Show(args) => show::run(args),
         CertCommand::List(args) => list::run(args),
         CertCommand::Explain(args) => explain::run(args),
+        CertCommand::Verify(args) => verify::run(args),
     }
 }
 
