@@ -1,5 +1,5 @@
 //! `audit [ROOT]`: licences, sources and advisories of the workspace at ROOT and of
-//! ROOT/filters. See `waxseal_tests::audit` for what counts as a finding.
+//! ROOT/filters and ROOT/fuzz. See `waxseal_tests::audit` for what counts as a finding.
 //!
 //! The advisory database is `$WAXSEAL_ADVISORY_DB`, else `ROOT/../shared/advisory-db`. Without
 //! one the advisories are not checked: that is said, and fails where `CI` is set.
@@ -39,7 +39,7 @@ fn run(root: &Path) -> Result<Findings, String> {
     let rules = Rules::read(&root.join("deny.toml"))?;
     let mut lock = Vec::new();
     let mut findings = Findings::default();
-    for workspace in [root.to_path_buf(), root.join("filters")] {
+    for workspace in [root.to_path_buf(), root.join("filters"), root.join("fuzz")] {
         if !workspace.join("Cargo.toml").exists() {
             findings
                 .errors
