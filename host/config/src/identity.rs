@@ -24,59 +24,59 @@ enum Use {
 
 const USES: [(&str, Use); 2] = [("sign", Use::Sign), ("decrypt", Use::Decrypt)];
 
-/// Reads one identity with its files.
+/// Reads one identity with its files: one entry for each key pair in them (rule 14). All of them
+/// decrypt, and those that may sign do.
 pub(crate) fn read(
     name: &str,
     section: Section<'_>,
     directory: &Directory<'_>,
     provider: &dyn Provider,
     now: Time,
-) -> Option<SigningIdentity> {
+) -> Vec<SigningIdentity> {
     let loaded = open(name, &section, directory, provider);
-    let addresses = section
-        .texts("addresses")
-        .iter()
-        .filter_map(address)
-        .collect();
-    let domains = section
-        .texts("domains")
-        .iter()
-        .filter_map(origin::domain)
-        .collect();
-    let uses = match section.value("use") {
-        Some(value) => value
-            .many()
-            .iter()
-            .filter_map(|each| each.word(&USES))
-            .collect(),
-        None => vec![Use::Sign, Use::Decrypt],
-    };
-    let identity = loaded.and_then(|loaded| match loaded.into_signer(now) {
-        Ok(identity) => Some(identity),
-        Err(error) => {
-            section.problem(error.to_string(), error.hint().map(str::to_owned));
-            None
-        }
+    let addresses = section.texts("addresses");
+    let addresses: Vec<Address> = addresses.iter().filter_map(address).collect();
+    let domains = section.texts("domains");
+    let domains: Vec<String> = domains.iter().filter_map(origin::domain).collect();
+    let uses = section.value("use").map(|value| {
+        let words = value.many();
+        words.iter().filter_map(|each| each.word(&USES)).collect()
     });
-    if let Some(identity) = &identity {
-        let certificate = &identity.certificate;
-        directory.digest(Path::new(section.path()), &certificate.fingerprint());
-        warn_about_time(
-            &section,
-            certificate.not_before(),
-            certificate.not_after(),
-            now,
-            directory,
-        );
+    let must_sign = uses
+        .as_ref()
+        .is_some_and(|uses: &Vec<Use>| uses.contains(&Use::Sign));
+    let uses = uses.unwrap_or_else(|| vec![Use::Sign, Use::Decrypt]);
+    let loaded = loaded.map(|loaded| loaded.identities).unwrap_or_default();
+    let made: Vec<SigningIdentity> = loaded
+        .into_iter()
+        .map(|identity| {
+            directory.digest(
+                Path::new(section.path()),
+                &identity.certificate.fingerprint(),
+            );
+            SigningIdentity {
+                signs: uses.contains(&Use::Sign) && identity.certificate.can_sign(),
+                decrypts: uses.contains(&Use::Decrypt),
+                identity,
+                addresses: addresses.clone(),
+                domains: domains.clone(),
+            }
+        })
+        .collect();
+    let signer = made.iter().find(|own| own.signs);
+    if must_sign && signer.is_none() && !made.is_empty() {
+        let message = "none of its certificates may sign";
+        let hint = "set use = [\"decrypt\"], or give a certificate whose key usage allows signing";
+        section.problem(message.to_owned(), Some(hint.to_owned()));
+    }
+    // The youngest comes first: an older generation only decrypts.
+    if let Some(own) = signer.or(made.first()) {
+        let certificate = &own.identity.certificate;
+        let (from, until) = (certificate.not_before(), certificate.not_after());
+        warn_about_time(&section, from, until, now, directory);
     }
     section.finish();
-    Some(SigningIdentity {
-        identity: identity?,
-        addresses,
-        domains,
-        signs: uses.contains(&Use::Sign),
-        decrypts: uses.contains(&Use::Decrypt),
-    })
+    made
 }
 
 fn open(

@@ -29,7 +29,7 @@ pub use problem::{Errors, Problem};
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_engine::{Generation, GenerationParts};
+use waxseal_engine::{Generation, GenerationParts, Inbound};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
 use waxseal_smime::{Anchors, CertificateSource, HarvestRules, Provider, Time};
@@ -111,7 +111,7 @@ fn read(
         .collect();
     let identities = identities
         .into_iter()
-        .filter_map(|(name, section)| {
+        .flat_map(|(name, section)| {
             identity::read(name, section, directory, provider.as_ref(), options.now)
         })
         .collect();
@@ -137,6 +137,7 @@ fn read(
             origin,
             provider,
             limits,
+            inbound: Inbound::default(),
         },
         directory,
     )

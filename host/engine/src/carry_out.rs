@@ -14,10 +14,11 @@ use waxseal_smime::{
 use crate::copies::{Group, without_choice};
 use crate::generation::SigningIdentity;
 use crate::host_calls::{HostCalls, smime_error};
+use crate::opener::is_decrypted;
 use crate::outcome::{LayerMade, OutgoingCopy};
 use crate::parameters::Resolved;
 use crate::profile::{CipherChoice, KeyTransportChoice};
-use crate::signer::{NoSigner, author, by_sender, matching_sender, signer};
+use crate::signer::{NoSigner, author, by_sender, matching_sender, named, signer};
 
 /// Makes the copies of one transaction.
 pub(crate) struct CarryOut<'t> {
@@ -81,6 +82,7 @@ impl<'t> CarryOut<'t> {
             message: protectee.message,
             recipients: group.recipients,
             layers: protectee.layers,
+            decrypted: is_decrypted(recipe),
             notes: protectee.notes,
         })
     }
@@ -193,10 +195,7 @@ impl<'t> CarryOut<'t> {
     ) -> Result<&'t SigningIdentity, CallError> {
         let calls = self.calls;
         match &protection.signer {
-            Some(name) => calls
-                .generation
-                .identity(name)
-                .ok_or_else(|| internal("the plan names an identity that is not there")),
+            Some(name) => named(&calls.generation, name, calls.at).map_err(NoSigner::into_error),
             None => signer(
                 &calls.generation,
                 &calls.session,

@@ -8,7 +8,6 @@ use waxseal_message::Message;
 use waxseal_policy::capabilities::{CallError, ErrorKind};
 use waxseal_policy::plan::{Plan, Step, Verdict};
 use waxseal_policy::transaction as policy;
-use waxseal_smime::Time;
 
 use crate::carry_out::{Bcc, CarryOut};
 use crate::copies::group;
@@ -66,11 +65,7 @@ impl Engine {
 
 fn decide(generation: Arc<Generation>, transaction: Transaction, message: Message) -> Outcome {
     let transaction = Arc::new(for_policy(&generation, transaction, message));
-    let calls = Arc::new(HostCalls::new(
-        Arc::clone(&generation),
-        transaction.session.clone(),
-        Time::from_unix(transaction.time),
-    ));
+    let calls = Arc::new(HostCalls::new(Arc::clone(&generation), &transaction));
     let capabilities = Arc::clone(&calls) as Arc<dyn waxseal_policy::Capabilities>;
     let decision = generation.policy.decide(&transaction, capabilities);
     let disposition = match &decision.verdict {

@@ -9,6 +9,7 @@ use waxseal_smime::{
     Anchors, CertificateKeeper, CertificateSource, HarvestRules, Identity, Provider,
 };
 
+use crate::inbound::Inbound;
 use crate::origin::Origin;
 use crate::profile::{IdentityChoice, Profile};
 
@@ -36,6 +37,8 @@ pub struct GenerationParts {
     pub provider: Arc<dyn Provider>,
     /// Limits on messages.
     pub limits: Limits,
+    /// How received mail is opened and judged.
+    pub inbound: Inbound,
 }
 
 /// An identity and what it is for.
@@ -59,6 +62,19 @@ impl SigningIdentity {
         let named = self.identity.certificate.addresses();
         self.signs && (named.iter().chain(&self.addresses)).any(|own| own.matches(address))
     }
+
+    /// Rule 13: is it assigned to this recipient, or to the recipient's domain? Case does not
+    /// matter in the local part: whoever gets the mail in one case gets it in the other.
+    pub(crate) fn decrypts_for(&self, recipient: &Address) -> bool {
+        let named = self.identity.certificate.addresses();
+        let mut addresses = named.iter().chain(&self.addresses);
+        self.decrypts
+            && (self
+                .domains
+                .iter()
+                .any(|domain| domain == recipient.domain())
+                || addresses.any(|own| own.matches_folded(recipient)))
+    }
 }
 
 /// A generation: what `process` works by, from its beginning to its end.
@@ -74,6 +90,7 @@ pub struct Generation {
     pub(crate) origin: Origin,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) limits: Limits,
+    pub(crate) inbound: Inbound,
 }
 
 /// The parts do not fit together.
@@ -123,6 +140,7 @@ impl Generation {
             origin: parts.origin,
             provider: parts.provider,
             limits: parts.limits,
+            inbound: parts.inbound,
         })
     }
 
@@ -156,10 +174,10 @@ impl Generation {
         self.harvest
     }
 
-    pub(crate) fn identity(&self, name: &str) -> Option<&SigningIdentity> {
-        self.identities
-            .iter()
-            .find(|identity| identity.identity.name == name)
+    /// Is there an identity of that name that signs?
+    pub(crate) fn has_signer(&self, name: &str) -> bool {
+        let mut own = self.identities.iter();
+        own.any(|own| own.signs && own.identity.name == name)
     }
 }
 
@@ -168,12 +186,10 @@ fn check_identity(profile: &Profile, identities: &[SigningIdentity]) -> Result<(
         return Ok(());
     };
     let (profile, identity) = (profile.name.clone(), name.clone());
-    match identities
-        .iter()
-        .find(|candidate| candidate.identity.name == *name)
-    {
+    let mut known = identities.iter().filter(|own| own.identity.name == *name);
+    match known.next() {
         None => Err(ConfigError::UnknownIdentity { profile, identity }),
-        Some(found) if !found.signs => Err(ConfigError::NotForSigning { profile, identity }),
-        Some(_) => Ok(()),
+        Some(first) if first.signs || known.any(|own| own.signs) => Ok(()),
+        Some(_) => Err(ConfigError::NotForSigning { profile, identity }),
     }
 }

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use waxseal_message::{Address, Message};
 use waxseal_policy::Capabilities;
 use waxseal_policy::capabilities::{
-    CallError, Candidates, CertificateView, ErrorKind, Layer, Parameters,
+    CallError, Candidates, CertificateView, ErrorKind, Layer, Parameters, Unwrapped,
 };
 use waxseal_policy::plan::{Choice, Protection, ProtectionMode, Recipe, Step};
-use waxseal_policy::transaction::Session;
+use waxseal_policy::transaction::{Session, Transaction};
 use waxseal_smime::{Certificate, Protected, Time, classify};
 
 use crate::certificates::{Certificates, DomainCertificates};
 use crate::generation::Generation;
+use crate::opener::Opener;
 use crate::parameters::{self, Resolved};
 use crate::profile::{AlreadyProtected, MissingIdentity, Profile};
 use crate::settle::Facts;
@@ -26,6 +27,9 @@ pub(crate) struct HostCalls {
     pub(crate) session: Session,
     pub(crate) at: Time,
     pub(crate) certificates: Certificates,
+    /// Rule 13: for whom keys may open mail.
+    pub(crate) recipients: Vec<Address>,
+    pub(crate) opener: Opener,
     classified: Mutex<HashMap<[u8; 32], Protected>>,
 }
 
@@ -37,13 +41,16 @@ struct State {
 }
 
 impl HostCalls {
-    pub(crate) fn new(generation: Arc<Generation>, session: Session, at: Time) -> Self {
-        let certificates = Certificates::new(at);
+    pub(crate) fn new(generation: Arc<Generation>, transaction: &Transaction) -> Self {
+        let at = Time::from_unix(transaction.time);
+        let recipients = transaction.recipients.iter();
         Self {
             generation,
-            session,
+            session: transaction.session.clone(),
             at,
-            certificates,
+            certificates: Certificates::new(at),
+            recipients: recipients.map(|each| each.address.clone()).collect(),
+            opener: Opener::default(),
             classified: Mutex::default(),
         }
     }
@@ -257,36 +264,29 @@ impl Capabilities for HostCalls {
         }
     }
 
-    fn layers(&self, message: &Message) -> Result<Vec<Layer>, CallError> {
-        let opening = waxseal_smime::open::Opening {
-            provider: &*self.generation.provider,
-            now: self.at,
-            limits: &self.generation.limits,
-            keys: Vec::new(),
-            secrets: &[],
-            trust: None,
-            certificates: &[],
-            allow_weak: false,
-            clock_skew: 300,
-        };
-        let opened = waxseal_smime::open::open(message, &opening);
-        Ok(crate::layers::views(&opened.layers))
+    fn layers(&self, recipe: &Recipe) -> Result<Vec<Layer>, CallError> {
+        Ok(crate::layers::views(&self.opener.layers(self, recipe)))
     }
 
-    fn unwrap_signature(&self, _message: &Message) -> Result<Message, CallError> {
-        Err(not_built("inspect.unwrap-signature"))
+    fn unwrap_signature(&self, recipe: &Recipe) -> Result<Unwrapped, CallError> {
+        self.opener.unwrap_signature(self, recipe)
     }
 
-    fn can_decrypt(&self, _message: &Message) -> bool {
-        false
+    fn can_decrypt(&self, recipe: &Recipe) -> bool {
+        self.opener.can_decrypt(self, recipe)
     }
 
-    fn decrypt(&self, _message: &Message) -> Result<Message, CallError> {
-        Err(not_built("open.decrypt"))
+    fn decrypt(&self, recipe: &Recipe) -> Result<Unwrapped, CallError> {
+        self.opener.decrypt(self, recipe)
     }
 
-    fn harvest(&self, _message: &Message) -> Result<(), CallError> {
-        Err(not_built("harvest.harvest"))
+    fn check_harvest(&self, recipe: &Recipe) -> Result<(), CallError> {
+        let _ = self.opener.layers(self, recipe);
+        Err(CallError::new(
+            ErrorKind::Failed,
+            "harvest.no-store",
+            "the policy has no store to keep certificates in",
+        ))
     }
 }
 
@@ -303,11 +303,6 @@ impl Facts for HostCalls {
             .best(&self.generation, address, DomainCertificates::Allowed)
             .err()
     }
-}
-
-/// Opening mail comes with the inbound side.
-fn not_built(function: &str) -> CallError {
-    CallError::new(ErrorKind::Failed, "host.not-built", "not built yet").about(function)
 }
 
 /// An error of the S/MIME rules as filters and replies see it.

@@ -12,7 +12,9 @@ mod copies;
 mod engine;
 mod generation;
 mod host_calls;
+mod inbound;
 mod layers;
+mod opener;
 mod origin;
 mod outcome;
 mod parameters;
@@ -27,6 +29,7 @@ mod trust;
 
 pub use engine::Engine;
 pub use generation::{ConfigError, Generation, GenerationParts, SigningIdentity};
+pub use inbound::Inbound;
 pub use origin::{NotOurs, Origin};
 pub use outcome::{
     Delivery, Disposition, Dropped, LayerMade, Outcome, OutgoingCopy, Refusal, Refused,

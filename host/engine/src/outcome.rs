@@ -69,6 +69,9 @@ pub struct OutgoingCopy {
     pub recipients: Vec<Recipient>,
     /// The layers that we made, outermost first.
     pub layers: Vec<LayerMade>,
+    /// It came encrypted and goes on in clear, unless `layers` has an envelope: a report about
+    /// it must not return its content (DESIGN §8).
+    pub decrypted: bool,
     /// What the operator may want to know: why nothing was signed, why opaque, ….
     pub notes: Vec<CallError>,
 }
@@ -167,6 +170,7 @@ impl OutgoingCopy {
         json!({
             "recipients": self.recipients.iter().map(|r| r.address.to_string()).collect::<Vec<_>>(),
             "protections": self.layers.iter().map(|layer| layer.as_str()).collect::<Vec<_>>(),
+            "decrypted": self.decrypted,
             "size": self.message.size(),
             "notes": self.notes.iter().map(error_report).collect::<Vec<_>>(),
         })

@@ -69,9 +69,9 @@ fn identity(
     let Some(name) = &parameters.signer else {
         return Ok(profile.identity.clone());
     };
-    match generation.identity(name) {
-        Some(identity) if identity.signs => Ok(IdentityChoice::Named(name.clone())),
-        _ => Err(CallError::new(
+    match generation.has_signer(name) {
+        true => Ok(IdentityChoice::Named(name.clone())),
+        false => Err(CallError::new(
             ErrorKind::NotFound,
             "identity.unknown",
             "no such signing identity",

@@ -114,56 +114,43 @@ pub(crate) fn by_sender<'g>(
     address: &Address,
     at: Time,
 ) -> Result<&'g SigningIdentity, NoSigner> {
-    let all: Vec<_> = generation
-        .identities
-        .iter()
-        .filter(|id| id.signs_for(address))
-        .collect();
-    let newest = |ids: &[&'g SigningIdentity]| {
-        ids.iter()
-            .copied()
-            .max_by_key(|id| id.identity.certificate.not_before())
-    };
-    let valid: Vec<_> = all
-        .iter()
-        .copied()
-        .filter(|id| usable(id, at).is_ok())
-        .collect();
-    if let Some(identity) = newest(&valid) {
-        return Ok(identity);
-    }
-    match newest(&all) {
-        Some(identity) => usable(identity, at)
-            .map(|()| identity)
-            .map_err(NoSigner::Unusable),
-        None => Err(NoSigner::Missing(
-            CallError::new(
-                ErrorKind::NotFound,
-                "identity.missing",
-                "no identity for the sender",
-            )
-            .about(address.to_string()),
-        )),
-    }
+    let all = generation.identities.iter();
+    newest(all.filter(|own| own.signs_for(address)), at).ok_or_else(|| {
+        let text = "no identity for the sender";
+        let error = CallError::new(ErrorKind::NotFound, "identity.missing", text);
+        NoSigner::Missing(error.about(address.to_string()))
+    })?
 }
 
-fn named<'g>(
+/// The newest valid identity of that name (rule 14): a file may hold several generations.
+pub(crate) fn named<'g>(
     generation: &'g Generation,
     name: &str,
     at: Time,
 ) -> Result<&'g SigningIdentity, NoSigner> {
-    let identity = generation.identity(name).filter(|identity| identity.signs);
-    let Some(identity) = identity else {
-        let error = CallError::new(
-            ErrorKind::NotFound,
-            "identity.unknown",
-            "no such signing identity",
-        );
-        return Err(NoSigner::Unusable(error.about(name)));
-    };
-    usable(identity, at)
-        .map(|()| identity)
-        .map_err(NoSigner::Unusable)
+    let all = generation.identities.iter();
+    let signing = all.filter(|own| own.signs && own.identity.name == name);
+    newest(signing, at).ok_or_else(|| {
+        let text = "no such signing identity";
+        let error = CallError::new(ErrorKind::NotFound, "identity.unknown", text);
+        NoSigner::Unusable(error.about(name))
+    })?
+}
+
+/// The newest that can sign now; if none can, why the newest cannot.
+fn newest<'g>(
+    among: impl Iterator<Item = &'g SigningIdentity>,
+    at: Time,
+) -> Option<Result<&'g SigningIdentity, NoSigner>> {
+    let all: Vec<_> = among.collect();
+    let born = |own: &&SigningIdentity| own.identity.certificate.not_before();
+    let valid = all.iter().copied().filter(|own| usable(own, at).is_ok());
+    if let Some(identity) = valid.max_by_key(born) {
+        return Some(Ok(identity));
+    }
+    let newest = all.into_iter().max_by_key(born)?;
+    let usable = usable(newest, at).map(|()| newest);
+    Some(usable.map_err(NoSigner::Unusable))
 }
 
 /// Signing with an expired certificate is an error.

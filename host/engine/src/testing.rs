@@ -35,6 +35,7 @@ pub(crate) fn recipe(steps: Vec<Step>) -> Recipe {
         digest: [7; 32],
         steps,
         view: message,
+        opening: None,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn plan(rows: Vec<Row>) -> Plan {
         sender: None,
         rows,
         everyone,
+        harvests: Vec::new(),
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waxseal_engine::{
-    Delivery, Disposition, Engine, Generation, GenerationParts, IdentityChoice, MissingIdentity,
-    Origin, Outcome, Profile, SigningIdentity, Transaction,
+    Delivery, Disposition, Engine, Generation, GenerationParts, IdentityChoice, Inbound,
+    MissingIdentity, Origin, Outcome, Profile, SigningIdentity, Transaction,
 };
 use waxseal_message::{Address, Limits};
 use waxseal_policy::plan::{MissingCertificate, ProtectionMode};
@@ -143,6 +143,7 @@ impl Operator {
             },
             provider: Arc::new(RustCrypto),
             limits: Limits::default(),
+            inbound: Inbound::default(),
         };
         Engine::new(Generation::new(parts).unwrap())
     }

@@ -165,6 +165,15 @@ pub struct Layer {
     pub signatures: Vec<Signature>,
 }
 
+/// What came out of a protected message.
+#[derive(Clone, Debug)]
+pub struct Unwrapped {
+    /// The message without the layers that were taken off.
+    pub message: Message,
+    /// Rule 13: for whom it was decrypted. `None`: nothing was.
+    pub readers: Option<Vec<Address>>,
+}
+
 /// A signature, for `inspect.layers`.
 #[derive(Clone, Debug)]
 pub struct Signature {
@@ -219,14 +228,16 @@ pub trait Capabilities: Send + Sync {
     /// Name of the signing identity for a sender.
     fn signer_for(&self, address: &Address) -> Result<Option<String>, CallError>;
 
-    /// The S/MIME layers of a message, from the outside in.
-    fn layers(&self, message: &Message) -> Result<Vec<Layer>, CallError>;
+    /// The S/MIME layers of a message, from the outside in, with those that were taken off on
+    /// the way to it.
+    fn layers(&self, recipe: &Recipe) -> Result<Vec<Layer>, CallError>;
     /// The signed content without its signature.
-    fn unwrap_signature(&self, message: &Message) -> Result<Message, CallError>;
-    /// Is there a key that opens the outermost layer?
-    fn can_decrypt(&self, message: &Message) -> bool;
-    /// Opens the outermost encrypted layer.
-    fn decrypt(&self, message: &Message) -> Result<Message, CallError>;
-    /// Keeps the certificates of a verified message, when the message is done.
-    fn harvest(&self, message: &Message) -> Result<(), CallError>;
+    fn unwrap_signature(&self, recipe: &Recipe) -> Result<Unwrapped, CallError>;
+    /// Is there a key that opens the outermost encrypted layer, for one of the recipients?
+    fn can_decrypt(&self, recipe: &Recipe) -> bool;
+    /// Opens the outermost encrypted layer, for the recipients whose keys open it.
+    fn decrypt(&self, recipe: &Recipe) -> Result<Unwrapped, CallError>;
+    /// May the certificates of this message be kept? They are when all is done
+    /// ([`crate::plan::Plan::harvests`]).
+    fn check_harvest(&self, recipe: &Recipe) -> Result<(), CallError>;
 }

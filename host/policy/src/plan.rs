@@ -22,6 +22,8 @@ pub struct Plan {
     pub rows: Vec<Row>,
     /// What a recipient added later starts from.
     pub everyone: Defaults,
+    /// Messages whose signers' certificates are kept when all is done, by [`Recipe::key`].
+    pub harvests: Vec<[u8; 32]>,
 }
 
 /// Cells that were set for everyone, added later or not.
@@ -64,6 +66,19 @@ pub struct Recipe {
     pub steps: Vec<Step>,
     /// How it reads to a filter: `base` with every edit, without the protections.
     pub view: Message,
+    /// How `base` came out of a protected message, if it did.
+    pub opening: Option<Arc<Opening>>,
+}
+
+/// How a message came out of a protected one.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// SHA-256 of the message as it came out. The host knows by it what was taken off.
+    pub key: [u8; 32],
+    /// For whom it was decrypted (rule 13). `None`: nothing was decrypted, it is for everyone.
+    pub readers: Option<Vec<Address>>,
+    /// What it came out of, and what everyone else gets.
+    pub closed: Recipe,
 }
 
 impl Recipe {
@@ -74,7 +89,28 @@ impl Recipe {
             view: message.clone(),
             base: message,
             steps: Vec::new(),
+            opening: None,
         }
+    }
+
+    /// What the host knows this message by: edits of its header do not change it.
+    pub fn key(&self) -> [u8; 32] {
+        self.opening
+            .as_ref()
+            .map_or(self.digest, |opening| opening.key)
+    }
+
+    /// Rule 13: what a recipient may get of this. The message itself, or what it was opened
+    /// from.
+    pub fn for_reader(&self, recipient: &Address) -> &Recipe {
+        let mut recipe = self;
+        while let Some(opening) = &recipe.opening {
+            match &opening.readers {
+                Some(readers) if !readers.contains(recipient) => recipe = &opening.closed,
+                _ => break,
+            }
+        }
+        recipe
     }
 
     /// Will a copy made from this be an envelope of ours, or is it one already?

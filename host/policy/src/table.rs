@@ -68,6 +68,7 @@ impl Table {
                     on_delivery: None,
                     must_encrypt: false,
                 },
+                harvests: Vec::new(),
             },
             obliged: Vec::new(),
         }
@@ -149,6 +150,14 @@ impl Table {
         capabilities: &dyn Capabilities,
     ) -> Result<(), CallError> {
         let rows = self.rows(Some(recipients))?;
+        let addresses = rows
+            .iter()
+            .map(|row| &self.plan.rows[*row].recipient.address);
+        for address in addresses {
+            if !std::ptr::eq(recipe.for_reader(address), recipe) {
+                return Err(not_for(address));
+            }
+        }
         self.set_rows(rows.clone(), recipe, capabilities)?;
         for row in rows {
             self.plan.rows[row].routed = true;
@@ -168,7 +177,9 @@ impl Table {
             match made_for(recipe, &row.recipient.address, capabilities) {
                 Ok(message) => messages.push(message),
                 // Who is refused gets no copy, so nothing is missing for it.
-                Err(_) if row.refusal.is_some() => messages.push(opened(recipe)),
+                Err(_) if row.refusal.is_some() => {
+                    messages.push(opened(recipe.for_reader(&row.recipient.address)));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -176,6 +187,13 @@ impl Table {
             self.plan.rows[row].message = message;
         }
         Ok(())
+    }
+
+    /// `harvest.harvest`.
+    pub(crate) fn harvest(&mut self, key: [u8; 32]) {
+        if !self.plan.harvests.contains(&key) {
+            self.plan.harvests.push(key);
+        }
     }
 
     /// `actions.require-encryption`.
@@ -380,13 +398,26 @@ impl Table {
     }
 }
 
-/// The recipe for one recipient: every protection in it with what it means for them.
+/// Rule 13: nobody is given what was decrypted for others.
+fn not_for(recipient: &Address) -> CallError {
+    CallError::new(
+        ErrorKind::Denied,
+        "open.other-recipient",
+        "the message was decrypted for other recipients",
+    )
+    .about(recipient.to_string())
+}
+
+/// The recipe for one recipient: opened only if it was opened for them (rule 13), and every
+/// protection in it with what it means for them.
 fn made_for(
     recipe: &Recipe,
     recipient: &Address,
     capabilities: &dyn Capabilities,
 ) -> Result<Recipe, CallError> {
+    let recipe = recipe.for_reader(recipient);
     let mut made = Recipe {
+        opening: recipe.opening.clone(),
         base: recipe.base.clone(),
         digest: recipe.digest,
         steps: Vec::with_capacity(recipe.steps.len()),

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use waxseal_message::{Address, Message, Part};
 
-use crate::capabilities::{Candidates, CertificateView, Layer, Parameters, Signature};
-use crate::plan::{HeaderEdit, Recipe, Step, sha256};
+use crate::capabilities::{Candidates, CertificateView, Layer, Parameters, Signature, Unwrapped};
+use crate::plan::{HeaderEdit, Opening, Recipe, Step, sha256};
 
 /// `mail.message`: a recipe whose digest is not needed until it goes into the plan.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct MessageHandle {
     steps: Vec<Step>,
     view: Message,
     view_digest: Arc<OnceLock<[u8; 32]>>,
+    opening: Option<Arc<Opening>>,
 }
 
 impl MessageHandle {
@@ -27,6 +28,32 @@ impl MessageHandle {
             view_digest: digest.clone(),
             digest,
             steps: Vec::new(),
+            opening: None,
+        }
+    }
+
+    /// What came out of a protected message.
+    pub(crate) fn unwrapped(inside: Unwrapped, from: Recipe) -> Self {
+        let mut readers = inside.readers;
+        let before = from
+            .opening
+            .as_ref()
+            .and_then(|known| known.readers.as_ref());
+        if let Some(before) = before {
+            match &mut readers {
+                Some(readers) => readers.retain(|reader| before.contains(reader)),
+                None => readers = Some(before.clone()),
+            }
+        }
+        let handle = Self::plain(inside.message);
+        let opening = Opening {
+            key: handle.view_digest(),
+            readers,
+            closed: from,
+        };
+        Self {
+            opening: Some(Arc::new(opening)),
+            ..handle
         }
     }
 
@@ -42,6 +69,7 @@ impl MessageHandle {
             steps: recipe.steps.clone(),
             view: recipe.view.clone(),
             view_digest,
+            opening: recipe.opening.clone(),
         }
     }
 
@@ -51,6 +79,7 @@ impl MessageHandle {
             digest: *self.digest.get_or_init(|| sha256(&self.base)),
             steps: self.steps.clone(),
             view: self.view.clone(),
+            opening: self.opening.clone(),
         }
     }
 
@@ -69,7 +98,10 @@ impl MessageHandle {
     pub(crate) fn edited(&self, edit: HeaderEdit) -> Result<Self, waxseal_message::Error> {
         let view = edit.apply(&self.view)?;
         if self.steps.is_empty() {
-            return Ok(Self::plain(view));
+            return Ok(Self {
+                opening: self.opening.clone(),
+                ..Self::plain(view)
+            });
         }
         let mut edited = self.clone();
         edited.view = view;

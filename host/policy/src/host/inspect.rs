@@ -5,6 +5,8 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::{harvest, inspect, open, types};
+use crate::capabilities::{CallError, ErrorKind};
+use crate::plan::Recipe;
 
 use super::convert::seconds;
 use super::handles::{
@@ -18,7 +20,7 @@ impl inspect::Host for HostState {
         message: Resource<MessageHandle>,
     ) -> Result<Vec<Resource<LayerHandle>>, Refusal> {
         let message = self.held(&message)?;
-        let answer = self.ask(|_, host| host.layers(message.view()));
+        let answer = self.ask(|_, host| host.layers(&message.recipe()));
         let layers = self.recorded(
             "inspect.layers",
             String::new,
@@ -39,11 +41,12 @@ impl inspect::Host for HostState {
         &mut self,
         message: Resource<MessageHandle>,
     ) -> Result<Resource<MessageHandle>, Refusal> {
-        let message = self.held(&message)?;
-        let answer = self.ask(|_, host| host.unwrap_signature(message.view()));
-        let answer = answer.map_err(Refusal::from);
+        let recipe = self.held(&message)?.recipe();
+        let answer = unprotected(&recipe)
+            .and_then(|()| self.ask(|_, host| host.unwrap_signature(&recipe)))
+            .map_err(Refusal::from);
         let inside = self.recorded("inspect.unwrap-signature", String::new, answer, ok)?;
-        self.lend(MessageHandle::plain(inside))
+        self.lend(MessageHandle::unwrapped(inside, recipe))
     }
 }
 
@@ -133,8 +136,12 @@ impl harvest::Host for HostState {
         _: Resource<TransactionHandle>,
         message: Resource<MessageHandle>,
     ) -> Result<(), Refusal> {
-        let message = self.held(&message)?;
-        let answer = self.ask(|_, host| host.harvest(message.view()));
+        let recipe = self.held(&message)?.recipe();
+        let answer = self.ask(|table, host| {
+            host.check_harvest(&recipe)?;
+            table.harvest(recipe.key());
+            Ok(())
+        });
         let answer = answer.map_err(Refusal::from);
         self.recorded("harvest.harvest", String::new, answer, ok)
     }
@@ -143,7 +150,7 @@ impl harvest::Host for HostState {
 impl open::Host for HostState {
     fn can_decrypt(&mut self, message: Resource<MessageHandle>) -> wasmtime::Result<bool> {
         let message = self.held(&message)?;
-        let can = self.ask(|_, host| Ok(host.can_decrypt(message.view())));
+        let can = self.ask(|_, host| Ok(host.can_decrypt(&message.recipe())));
         Ok(can.unwrap_or(false))
     }
 
@@ -151,10 +158,27 @@ impl open::Host for HostState {
         &mut self,
         message: Resource<MessageHandle>,
     ) -> Result<Resource<MessageHandle>, Refusal> {
-        let message = self.held(&message)?;
-        let answer = self.ask(|_, host| host.decrypt(message.view()));
-        let answer = answer.map_err(Refusal::from);
-        let inside = self.recorded("open.decrypt", String::new, answer, ok)?;
-        self.lend(MessageHandle::plain(inside))
+        let recipe = self.held(&message)?.recipe();
+        let answer = unprotected(&recipe)
+            .and_then(|()| self.ask(|_, host| host.decrypt(&recipe)))
+            .map_err(Refusal::from);
+        let inside = self.recorded("open.decrypt", String::new, answer, |inside| {
+            let readers = inside.readers.iter().flatten().map(ToString::to_string);
+            format!("for {}", readers.collect::<Vec<_>>().join(" "))
+        })?;
+        self.lend(MessageHandle::unwrapped(inside, recipe))
     }
+}
+
+/// A message that is to be protected reads as what is inside, but what would come off is not
+/// there yet.
+fn unprotected(recipe: &Recipe) -> Result<(), CallError> {
+    if recipe.steps.is_empty() {
+        return Ok(());
+    }
+    Err(CallError::new(
+        ErrorKind::InvalidArgument,
+        "message.to-be-protected",
+        "the message is to be protected: open it before",
+    ))
 }

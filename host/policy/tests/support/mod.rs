@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use waxseal_message::{Address, Limits, Message};
 use waxseal_policy::capabilities::{
-    CallError, Candidates, CertificateView, ErrorKind, Layer, Parameters,
+    CallError, Candidates, CertificateView, ErrorKind, Layer, Parameters, Unwrapped,
 };
 use waxseal_policy::plan::{Choice, MissingCertificate, Protection, ProtectionMode, Recipe, Step};
 use waxseal_policy::transaction::{Recipient, Session, Transaction};
@@ -241,23 +241,23 @@ impl Capabilities for People {
         Ok((address.domain() == "example.org").then(|| address.local().to_owned()))
     }
 
-    fn layers(&self, _: &Message) -> Result<Vec<Layer>, CallError> {
+    fn layers(&self, _: &Recipe) -> Result<Vec<Layer>, CallError> {
         Ok(Vec::new())
     }
 
-    fn unwrap_signature(&self, _: &Message) -> Result<Message, CallError> {
+    fn unwrap_signature(&self, _: &Recipe) -> Result<Unwrapped, CallError> {
         Err(not_built())
     }
 
-    fn can_decrypt(&self, _: &Message) -> bool {
+    fn can_decrypt(&self, _: &Recipe) -> bool {
         false
     }
 
-    fn decrypt(&self, _: &Message) -> Result<Message, CallError> {
+    fn decrypt(&self, _: &Recipe) -> Result<Unwrapped, CallError> {
         Err(not_built())
     }
 
-    fn harvest(&self, _: &Message) -> Result<(), CallError> {
+    fn check_harvest(&self, _: &Recipe) -> Result<(), CallError> {
         Err(not_built())
     }
 }
