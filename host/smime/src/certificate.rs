@@ -50,6 +50,7 @@ struct Spans {
     subject: Range<usize>,
     public_key: Range<usize>,
     signature_algorithm: Range<usize>,
+    signature: Range<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -211,13 +212,18 @@ impl Certificate {
     }
 
     /// What the issuer signed.
-    pub(crate) fn tbs_der(&self) -> &[u8] {
+    pub fn tbs_der(&self) -> &[u8] {
         self.slice(&self.0.spans.tbs)
     }
 
     /// DER of the AlgorithmIdentifier beside the issuer's signature.
-    pub(crate) fn signature_algorithm_der(&self) -> &[u8] {
+    pub fn signature_algorithm_der(&self) -> &[u8] {
         self.slice(&self.0.spans.signature_algorithm)
+    }
+
+    /// The issuer's signature.
+    pub fn signature(&self) -> &[u8] {
+        self.slice(&self.0.spans.signature)
     }
 
     fn slice(&self, span: &Range<usize>) -> &[u8] {
@@ -260,6 +266,9 @@ impl Spans {
         let mut certificate = Element::only(octets)?.children();
         let tbs = certificate.expect(tag::SEQUENCE)?;
         let signature_algorithm = certificate.expect(tag::SEQUENCE)?;
+        // Whole octets: no unused bits in the last.
+        let signature = certificate.expect(tag::BIT_STRING)?.value;
+        let signature = signature.strip_prefix(&[0]).ok_or(Malformed)?;
         let mut fields = tbs.children();
         fields.optional(tag::context(0))?;
         let serial = fields.expect(tag::INTEGER)?;
@@ -275,6 +284,7 @@ impl Spans {
             subject: span(subject.raw),
             public_key: span(public_key.raw),
             signature_algorithm: span(signature_algorithm.raw),
+            signature: span(signature),
         })
     }
 }

@@ -54,6 +54,7 @@ pub use identity::Identity;
 pub use path::{Anchors, PathError};
 pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, ProviderError};
 pub use recipients::{RecipientId, recipients_of};
+pub use scheme::signature_scheme;
 pub use sign::{SignOptions, Signed, Then, sign};
 pub use source::{
     Capabilities, CertificateKeeper, CertificateSource, Found, HarvestRules, Harvested, Origin,

@@ -12,7 +12,7 @@
 
 use crate::certificate::Certificate;
 use crate::provider::{Provider, ProviderError};
-use crate::scheme;
+use crate::scheme::signature_scheme;
 use crate::time::Time;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
@@ -297,11 +297,9 @@ fn check_signature(
     let weak = || PathError::Algorithm(certificate.subject());
     let wrong = || PathError::BadSignature(certificate.subject());
     let key = issuer.key_algorithm();
-    let scheme = scheme::parse(certificate.signature_algorithm_der(), &key, None);
+    let scheme = signature_scheme(certificate.signature_algorithm_der(), &key, None);
     let scheme = scheme
-        .ok()
-        .flatten()
-        .filter(|_| key.is_within_floor())
+        .filter(|scheme| key.is_within_floor() && !scheme.is_weak())
         .ok_or_else(weak)?;
     // RFC 5280 §4.1.1.2: the algorithm within what is signed is the same.
     let x509 = certificate.x509();

@@ -12,7 +12,7 @@ use crate::cms_object::{Cms, read_cms};
 use crate::enveloped_data::Envelope;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::scheme;
+use crate::scheme::signature_scheme;
 use crate::signed_data::{SignedData, SignerInfo};
 use cms::enveloped_data::{
     KeyAgreeRecipientIdentifier, RecipientIdentifier, RecipientInfo, RecipientInfos,
@@ -92,8 +92,9 @@ fn verify(
     if content_type != Some(rfc5911::ID_DATA.as_bytes()) {
         return Err(Error::ReadBack("the content type attribute is not id-data"));
     }
-    let scheme = scheme::parse(info.algorithm, &certificate.key_algorithm(), Some(digest));
-    let scheme = scheme.ok().flatten().ok_or(MALFORMED)?;
+    let scheme = signature_scheme(info.algorithm, &certificate.key_algorithm(), Some(digest));
+    // Rule 11: nothing weak is ever written.
+    let scheme = scheme.filter(|scheme| !scheme.is_weak()).ok_or(MALFORMED)?;
     let attributes = info.signed_attributes().ok_or(MALFORMED)?;
     let key = certificate.public_key_info();
     context

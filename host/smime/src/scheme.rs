@@ -1,9 +1,20 @@
 //! Signature schemes as AlgorithmIdentifiers, in SignerInfo and in certificates.
 
 use crate::algorithm::{DigestAlgorithm, KeyAlgorithm, RsaScheme, SignatureScheme};
-use crate::asn1::{Element, Malformed, Reader, algorithm, context, integer, null, sequence, tag};
+use crate::asn1::{Element, Reader, algorithm, context, integer, null, sequence, tag};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
+
+/// Digests that a signature that we read may be over.
+const READABLE: [DigestAlgorithm; 5] = [
+    DigestAlgorithm::Sha256,
+    DigestAlgorithm::Sha384,
+    DigestAlgorithm::Sha512,
+    DigestAlgorithm::Sha224,
+    DigestAlgorithm::Sha1,
+];
+/// sha1WithRSASignature of the OIW, in old certificates.
+const OIW_SHA_1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.29");
 
 /// How a key of this kind signs; `None` when it cannot, or rule 11 forbids it.
 pub(crate) fn scheme_for(
@@ -11,7 +22,7 @@ pub(crate) fn scheme_for(
     rsa: RsaScheme,
     digest: DigestAlgorithm,
 ) -> Option<SignatureScheme> {
-    if !key.is_within_floor() {
+    if !key.is_within_floor() || digest.is_weak() {
         return None;
     }
     match key {
@@ -96,6 +107,7 @@ fn with_dsa(digest: DigestAlgorithm) -> ObjectIdentifier {
     match digest {
         DigestAlgorithm::Sha1 => rfc5912::DSA_WITH_SHA_1,
         DigestAlgorithm::Sha224 => rfc5912::DSA_WITH_SHA_224,
+        // Sha256 is the first that is found by this identifier.
         _ => rfc5912::DSA_WITH_SHA_256,
     }
 }
@@ -123,101 +135,99 @@ fn pss_parameters(digest: DigestAlgorithm, salt_size: usize) -> Vec<u8> {
 }
 
 /// What an AlgorithmIdentifier means for a key. `digest` is the one that stands beside it in
-/// SignerInfo, for the identifiers that name none. `None` for what rule 11 does not know.
-pub(crate) fn parse(
+/// SignerInfo, for the identifiers that name none. `None` for what does not parse, does not go
+/// with the key, or is no algorithm of rule 11. What rule 11 has for reading only is among the
+/// answers: ask [`SignatureScheme::is_weak`].
+pub fn signature_scheme(
     identifier: &[u8],
     key: &KeyAlgorithm,
     digest: Option<DigestAlgorithm>,
-) -> Result<Option<SignatureScheme>, Malformed> {
-    let mut fields = Element::only(identifier)?.children();
-    let oid = fields.object_identifier()?;
-    let is_rsa = matches!(key, KeyAlgorithm::Rsa { .. });
-    let is_ec = matches!(
-        key,
-        KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521
-    );
-    let all = DigestAlgorithm::ALL.iter().copied();
-    if is_rsa && oid == rfc5912::RSA_ENCRYPTION {
-        return Ok(digest.map(SignatureScheme::RsaPkcs1v15));
+) -> Option<SignatureScheme> {
+    let mut fields = Element::only(identifier).ok()?.children();
+    let oid = fields.object_identifier().ok()?;
+    let named_by = |oid_of: fn(DigestAlgorithm) -> ObjectIdentifier| {
+        READABLE.into_iter().find(|digest| oid_of(*digest) == oid)
+    };
+    match (key, oid) {
+        // RFC 3370 §3.2, RFC 5754 §3.2.
+        (KeyAlgorithm::Rsa { .. }, rfc5912::RSA_ENCRYPTION) => {
+            digest.map(SignatureScheme::RsaPkcs1v15)
+        }
+        (KeyAlgorithm::Rsa { .. }, rfc5912::ID_RSASSA_PSS) => parse_pss(fields),
+        (KeyAlgorithm::Rsa { .. }, OIW_SHA_1_WITH_RSA) => {
+            Some(SignatureScheme::RsaPkcs1v15(DigestAlgorithm::Sha1))
+        }
+        (KeyAlgorithm::Rsa { .. }, _) => named_by(with_rsa).map(SignatureScheme::RsaPkcs1v15),
+        // Some writers put the identifier of the key here.
+        (
+            KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521,
+            rfc5912::ID_EC_PUBLIC_KEY,
+        ) => digest.map(SignatureScheme::Ecdsa),
+        (KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521, _) => {
+            named_by(with_ecdsa).map(SignatureScheme::Ecdsa)
+        }
+        (KeyAlgorithm::Ed25519, rfc8410::ID_ED_25519) => Some(SignatureScheme::Ed25519),
+        // RFC 3370 §3.1 lets id-dsa stand for the whole.
+        (KeyAlgorithm::Dsa, rfc5912::ID_DSA) => digest.map(SignatureScheme::Dsa),
+        (KeyAlgorithm::Dsa, _) => named_by(with_dsa).map(SignatureScheme::Dsa),
+        _ => None,
     }
-    if is_rsa && oid == rfc5912::ID_RSASSA_PSS {
-        return parse_pss(fields);
-    }
-    if is_rsa {
-        let found = all.clone().find(|digest| with_rsa(*digest) == oid);
-        return Ok(found.map(SignatureScheme::RsaPkcs1v15));
-    }
-    if is_ec {
-        let found = all.clone().find(|digest| with_ecdsa(*digest) == oid);
-        return Ok(found.map(SignatureScheme::Ecdsa));
-    }
-    let edwards = *key == KeyAlgorithm::Ed25519 && oid == rfc8410::ID_ED_25519;
-    Ok(edwards.then_some(SignatureScheme::Ed25519))
 }
 
 /// The one way in which a public key for PSS alone may sign, if it says (RFC 4055 §3.1). The
 /// digest is fixed; the salt is at least as long as stated, and ours is as long as the digest.
-pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<DigestAlgorithm> {
+pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<SignatureScheme> {
     let mut algorithm = Element::only(public_key_info)
         .ok()?
         .children()
         .sequence()
         .ok()?;
-    if algorithm.object_identifier().ok()? != rfc5912::ID_RSASSA_PSS {
-        return None;
-    }
-    parse_pss(algorithm).ok().flatten().map(digest_of)
+    let oid = algorithm.object_identifier().ok()?;
+    (oid == rfc5912::ID_RSASSA_PSS)
+        .then(|| parse_pss(algorithm))
+        .flatten()
 }
 
-/// Absent fields mean SHA-1, which is below the floor.
-fn parse_pss(mut fields: Reader<'_>) -> Result<Option<SignatureScheme>, Malformed> {
-    let mut parameters = fields.sequence()?;
-    let (Some(hash), Some(mask), Some(salt)) = (
-        parameters.optional(tag::context(0))?,
-        parameters.optional(tag::context(1))?,
-        parameters.optional(tag::context(2))?,
-    ) else {
-        return Ok(None);
+/// RSASSA-PSS-params (RFC 4055 §3.1): absent fields mean SHA-1, MGF1 with SHA-1, and 20 octets
+/// of salt.
+fn parse_pss(mut fields: Reader<'_>) -> Option<SignatureScheme> {
+    let mut parameters = fields.sequence().ok()?;
+    let digest = match parameters.optional(tag::context(0)).ok()? {
+        Some(hash) => digest_named(hash.children().sequence().ok()?)?,
+        None => DigestAlgorithm::Sha1,
     };
-    let digest = DigestAlgorithm::from_oid(hash.children().sequence()?.object_identifier()?);
-    let mut mask = mask.children().sequence()?;
-    let is_mgf1 = mask.object_identifier()? == rfc5912::ID_MGF_1;
-    let mask_digest = DigestAlgorithm::from_oid(mask.sequence()?.object_identifier()?);
-    let salt = match salt.children().expect(tag::INTEGER)?.value {
-        [size] => usize::from(*size),
-        _ => return Ok(None),
+    let mask_digest = match parameters.optional(tag::context(1)).ok()? {
+        Some(mask) => {
+            let mut mask = mask.children().sequence().ok()?;
+            let is_mgf1 = mask.object_identifier().ok()? == rfc5912::ID_MGF_1;
+            digest_named(mask.sequence().ok()?).filter(|_| is_mgf1)?
+        }
+        None => DigestAlgorithm::Sha1,
     };
-    let usable = is_mgf1 && mask_digest == digest;
-    Ok(digest
-        .filter(|_| usable)
-        .map(|digest| SignatureScheme::RsaPss {
-            digest,
-            salt_size: salt,
-        }))
+    let salt_size = match parameters.optional(tag::context(2)).ok()? {
+        Some(salt) => small(salt)?,
+        None => 20,
+    };
+    // The trailer field has one value only (RFC 8017 appendix A.2.3).
+    let trailer = match parameters.optional(tag::context(3)).ok()? {
+        Some(trailer) => small(trailer)?,
+        None => 1,
+    };
+    let usable = mask_digest == digest && trailer == 1 && parameters.is_empty();
+    usable.then_some(SignatureScheme::RsaPss { digest, salt_size })
 }
 
-/// The name of a signature algorithm for people, or its object identifier.
-pub(crate) fn name_of(identifier: &[u8]) -> String {
-    let oid = Element::only(identifier).and_then(|whole| whole.children().object_identifier());
-    match oid {
-        Ok(rfc5912::RSA_ENCRYPTION) => "rsa-pkcs1v15".into(),
-        Ok(rfc5912::ID_RSASSA_PSS) => "rsa-pss".into(),
-        Ok(rfc8410::ID_ED_25519) => "ed25519".into(),
-        Ok(oid) => const_name(oid),
-        Err(_) => "malformed".into(),
-    }
+fn digest_named(mut algorithm: Reader<'_>) -> Option<DigestAlgorithm> {
+    DigestAlgorithm::readable(algorithm.object_identifier().ok()?)
 }
 
-fn const_name(oid: ObjectIdentifier) -> String {
-    for digest in DigestAlgorithm::ALL {
-        if oid == with_rsa(*digest) {
-            return "rsa-pkcs1v15".into();
-        }
-        if oid == with_ecdsa(*digest) {
-            return "ecdsa".into();
-        }
+/// The INTEGER from 0 to 32767 under an explicit tag. No modulus has room for more salt.
+fn small(explicit: Element<'_>) -> Option<usize> {
+    match explicit.children().expect(tag::INTEGER).ok()?.value {
+        [low @ 0..=0x7f] => Some(usize::from(*low)),
+        [high @ 0..=0x7f, low] => Some(usize::from(*high) << 8 | usize::from(*low)),
+        _ => None,
     }
-    oid.to_string()
 }
 
 #[cfg(test)]
@@ -235,33 +245,81 @@ mod tests {
                 (&KeyAlgorithm::Ed25519, RsaScheme::Pss),
             ] {
                 let scheme = scheme_for(key, rsa_scheme, digest).unwrap();
-                let in_cms = parse(&signer_info_identifier(scheme), key, Some(digest));
-                assert_eq!(in_cms, Ok(Some(scheme)));
-                assert_eq!(
-                    parse(&certificate_identifier(scheme), key, None),
-                    Ok(Some(scheme))
-                );
+                let in_cms = signature_scheme(&signer_info_identifier(scheme), key, Some(digest));
+                assert_eq!(in_cms, Some(scheme));
+                let in_certificate = signature_scheme(&certificate_identifier(scheme), key, None);
+                assert_eq!(in_certificate, Some(scheme));
             }
         }
     }
 
     #[test]
-    fn rule_11_sha_1_is_no_scheme() {
+    fn rule_11_what_is_old_is_read_as_weak_and_never_written() {
+        use DigestAlgorithm::{Sha1, Sha224, Sha256};
         let rsa = KeyAlgorithm::Rsa { bits: 2048 };
-        let sha1_with_rsa = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
-        assert_eq!(
-            parse(&algorithm(sha1_with_rsa, &null()), &rsa, None),
-            Ok(None)
-        );
-        let default_pss = algorithm(rfc5912::ID_RSASSA_PSS, &sequence(&[]));
-        assert_eq!(parse(&default_pss, &rsa, None), Ok(None));
-        assert_eq!(
-            scheme_for(
-                &KeyAlgorithm::X25519,
-                RsaScheme::Pss,
-                DigestAlgorithm::Sha256
+        let (ec, dsa) = (KeyAlgorithm::EcP256, KeyAlgorithm::Dsa);
+        let pss = algorithm(rfc5912::ID_RSASSA_PSS, &sequence(&[]));
+        let oiw = algorithm(OIW_SHA_1_WITH_RSA, &null());
+        let id_dsa = algorithm(rfc5912::ID_DSA, &[]);
+        for (identifier, key, digest, expected) in [
+            (
+                algorithm(with_rsa(Sha1), &null()),
+                &rsa,
+                None,
+                SignatureScheme::RsaPkcs1v15(Sha1),
             ),
-            None
-        );
+            (oiw, &rsa, None, SignatureScheme::RsaPkcs1v15(Sha1)),
+            (
+                pss,
+                &rsa,
+                Some(Sha256),
+                SignatureScheme::RsaPss {
+                    digest: Sha1,
+                    salt_size: 20,
+                },
+            ),
+            (
+                algorithm(with_ecdsa(Sha224), &[]),
+                &ec,
+                None,
+                SignatureScheme::Ecdsa(Sha224),
+            ),
+            (id_dsa, &dsa, Some(Sha256), SignatureScheme::Dsa(Sha256)),
+            (
+                algorithm(with_dsa(Sha256), &[]),
+                &dsa,
+                Some(Sha1),
+                SignatureScheme::Dsa(Sha256),
+            ),
+        ] {
+            let found = signature_scheme(&identifier, key, digest);
+            assert_eq!(found, Some(expected));
+            assert!(expected.is_weak());
+        }
+        for (key, digest) in [(&rsa, Sha1), (&ec, Sha224), (&dsa, Sha256)] {
+            assert_eq!(scheme_for(key, RsaScheme::Pkcs1v15, digest), None);
+            assert_eq!(scheme_for(key, RsaScheme::Pss, digest), None);
+        }
+        let x25519 = scheme_for(&KeyAlgorithm::X25519, RsaScheme::Pss, Sha256);
+        assert_eq!(x25519, None);
+    }
+
+    #[test]
+    fn what_does_not_go_with_the_key_is_no_scheme() {
+        let rsa = KeyAlgorithm::Rsa { bits: 2048 };
+        let with_md5 = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4");
+        for (identifier, key) in [
+            (algorithm(with_md5, &null()), &rsa),
+            (algorithm(rfc5912::RSA_ENCRYPTION, &null()), &rsa),
+            (algorithm(rfc5912::ECDSA_WITH_SHA_256, &[]), &rsa),
+            (
+                algorithm(rfc5912::SHA_256_WITH_RSA_ENCRYPTION, &null()),
+                &KeyAlgorithm::EcP256,
+            ),
+            (algorithm(rfc8410::ID_ED_25519, &[]), &KeyAlgorithm::X25519),
+            (vec![0x30, 0x03, 0x06, 0x09], &rsa),
+        ] {
+            assert_eq!(signature_scheme(&identifier, key, None), None);
+        }
     }
 }

@@ -173,7 +173,8 @@ fn scheme(signer: &Identity, options: &SignOptions) -> Result<SignatureScheme, E
     let certificate = &signer.certificate;
     let algorithm = certificate.key_algorithm();
     let scheme = if certificate.is_pss_only() {
-        let digest = restriction_of(certificate.public_key_info()).unwrap_or(options.digest);
+        let restriction = restriction_of(certificate.public_key_info());
+        let digest = restriction.map_or(options.digest, digest_of);
         scheme_for(&algorithm, RsaScheme::Pss, digest)
     } else {
         scheme_for(&algorithm, options.rsa_scheme, options.digest)
