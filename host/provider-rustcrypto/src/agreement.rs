@@ -1,11 +1,9 @@
-//! Ephemeral-static ECDH and the derivation of the key-encryption key.
+//! Ephemeral-static ECDH, both ways.
 
-use crate::digest::digest;
 use crate::public_key::{fixed, parse};
 use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
-use hkdf::Hkdf;
-use waxseal_smime::{Agreement, DigestAlgorithm, KeyAlgorithm, KeyDerivation, ProviderError};
+use waxseal_smime::{Agreement, KeyAlgorithm, ProviderError};
 use zeroize::Zeroizing;
 
 /// One body for each curve.
@@ -59,74 +57,44 @@ fn x25519(theirs: [u8; 32]) -> Result<Agreement, ProviderError> {
     })
 }
 
-pub(crate) fn derive(
-    derivation: KeyDerivation,
-    secret: &[u8],
-    info: &[u8],
-    size: usize,
-) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    match derivation {
-        KeyDerivation::X963(algorithm) => x963(algorithm, secret, info, size),
-        KeyDerivation::Hkdf(algorithm) => hkdf(algorithm, secret, info, size),
-        KeyDerivation::Pbkdf2 { .. } => Err(ProviderError::Unsupported("PBKDF2".into())),
-    }
-}
-
-/// SEC 1 §3.6.1: K = Hash(Z || 1 || info) || Hash(Z || 2 || info) …
-fn x963(
-    algorithm: DigestAlgorithm,
-    secret: &[u8],
-    info: &[u8],
-    size: usize,
-) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    // Reserved at once, so that no copy of the key stays behind in memory.
-    let mut out = Zeroizing::new(Vec::with_capacity(size + algorithm.output_size()));
-    for counter in 1u32.. {
-        if out.len() >= size {
-            break;
+/// The other side: a private key of ours and the ephemeral key of a sender. One function for
+/// each curve.
+macro_rules! agree_with_on {
+    ($name:ident, $curve:ident) => {
+        pub(crate) fn $name(
+            ours: &$curve::ecdsa::SigningKey,
+            theirs: &[u8],
+        ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+            let theirs = $curve::PublicKey::from_sec1_bytes(theirs)
+                .map_err(|_| ProviderError::BadCiphertext)?;
+            let shared = $curve::ecdh::diffie_hellman(ours.as_nonzero_scalar(), theirs.as_affine());
+            Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
         }
-        let input = Zeroizing::new([secret, &counter.to_be_bytes(), info].concat());
-        out.extend_from_slice(&Zeroizing::new(digest(algorithm, &input)));
-    }
-    out.truncate(size);
-    Ok(out)
+    };
 }
 
-fn hkdf(
-    algorithm: DigestAlgorithm,
-    secret: &[u8],
-    info: &[u8],
-    size: usize,
+agree_with_on!(agree_with_p256, p256);
+agree_with_on!(agree_with_p384, p384);
+agree_with_on!(agree_with_p521, p521);
+
+pub(crate) fn agree_with_x25519(
+    ours: &x25519_dalek::StaticSecret,
+    theirs: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    let mut out = Zeroizing::new(vec![0; size]);
-    match algorithm {
-        DigestAlgorithm::Sha256 => Hkdf::<sha2::Sha256>::new(None, secret).expand(info, &mut out),
-        DigestAlgorithm::Sha384 => Hkdf::<sha2::Sha384>::new(None, secret).expand(info, &mut out),
-        DigestAlgorithm::Sha512 => Hkdf::<sha2::Sha512>::new(None, secret).expand(info, &mut out),
-        // RFC 8418 §2.2 has SHA-2 from 256 bits only.
-        other => return Err(ProviderError::Unsupported(format!("HKDF with {other}"))),
+    let theirs: [u8; 32] = theirs
+        .try_into()
+        .map_err(|_| ProviderError::BadCiphertext)?;
+    let shared = ours.diffie_hellman(&x25519_dalek::PublicKey::from(theirs));
+    // RFC 8418 §2.
+    if !shared.was_contributory() {
+        return Err(ProviderError::BadCiphertext);
     }
-    .map_err(|_| ProviderError::Failed("HKDF"))?;
-    Ok(out)
+    Ok(Zeroizing::new(shared.as_bytes().to_vec()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hkdf_as_rfc_5869_test_case_3() {
-        let key = hkdf(DigestAlgorithm::Sha256, &[0x0b; 22], &[], 42).unwrap();
-        assert_eq!(key[..6], [0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63]);
-    }
-
-    #[test]
-    fn x963_grows_over_one_digest() {
-        let long = x963(DigestAlgorithm::Sha256, b"secret", b"info", 70).unwrap();
-        let short = x963(DigestAlgorithm::Sha256, b"secret", b"info", 16).unwrap();
-        assert_eq!((long.len(), &long[..16]), (70, &short[..]));
-        assert_ne!(long[..32], long[32..64]);
-    }
 
     #[test]
     fn refuses_a_point_of_small_order() {

@@ -1,11 +1,16 @@
-//! Content encryption and AES key wrap.
+//! Content encryption, and decryption with the old ciphers too.
 
+use crate::gcm;
 use aes::cipher::block_padding::Pkcs7;
-use aes::cipher::{BlockModeEncrypt, KeyIvInit};
+use aes::cipher::{
+    Block, BlockCipherDecrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyIvInit,
+};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::U12;
 use aes_gcm::{AesGcm, KeyInit, Nonce};
+use subtle::{ConstantTimeEq, ConstantTimeGreater};
 use waxseal_smime::{ContentCipher, ProviderError};
+use zeroize::Zeroize;
 
 pub(crate) fn encrypt(
     cipher: ContentCipher,
@@ -15,19 +20,25 @@ pub(crate) fn encrypt(
     buffer: &mut Vec<u8>,
 ) -> Result<Option<[u8; 16]>, ProviderError> {
     match cipher {
-        ContentCipher::Aes128Cbc => cbc::<cbc::Encryptor<aes::Aes128>>(key, nonce, buffer),
-        ContentCipher::Aes192Cbc => cbc::<cbc::Encryptor<aes::Aes192>>(key, nonce, buffer),
-        ContentCipher::Aes256Cbc => cbc::<cbc::Encryptor<aes::Aes256>>(key, nonce, buffer),
-        ContentCipher::Aes128Gcm => gcm::<AesGcm<aes::Aes128, U12>>(key, nonce, associated, buffer),
-        ContentCipher::Aes192Gcm => gcm::<AesGcm<aes::Aes192, U12>>(key, nonce, associated, buffer),
-        ContentCipher::Aes256Gcm => gcm::<AesGcm<aes::Aes256, U12>>(key, nonce, associated, buffer),
+        ContentCipher::Aes128Cbc => encrypt_cbc::<cbc::Encryptor<aes::Aes128>>(key, nonce, buffer),
+        ContentCipher::Aes192Cbc => encrypt_cbc::<cbc::Encryptor<aes::Aes192>>(key, nonce, buffer),
+        ContentCipher::Aes256Cbc => encrypt_cbc::<cbc::Encryptor<aes::Aes256>>(key, nonce, buffer),
+        ContentCipher::Aes128Gcm => {
+            encrypt_gcm::<AesGcm<aes::Aes128, U12>>(key, nonce, associated, buffer)
+        }
+        ContentCipher::Aes192Gcm => {
+            encrypt_gcm::<AesGcm<aes::Aes192, U12>>(key, nonce, associated, buffer)
+        }
+        ContentCipher::Aes256Gcm => {
+            encrypt_gcm::<AesGcm<aes::Aes256, U12>>(key, nonce, associated, buffer)
+        }
         // Rule 11: for reading only.
         old => Err(ProviderError::Unsupported(format!("encryption with {old}"))),
     }
 }
 
 /// RFC 5652 §6.3: one to sixteen octets of padding.
-fn cbc<C: KeyIvInit + BlockModeEncrypt>(
+fn encrypt_cbc<C: KeyIvInit + BlockModeEncrypt>(
     key: &[u8],
     iv: &[u8],
     buffer: &mut Vec<u8>,
@@ -42,7 +53,7 @@ fn cbc<C: KeyIvInit + BlockModeEncrypt>(
     Ok(None)
 }
 
-fn gcm<C: KeyInit + AeadInOut<NonceSize = U12>>(
+fn encrypt_gcm<C: KeyInit + AeadInOut<NonceSize = U12>>(
     key: &[u8],
     nonce: &[u8],
     associated: &[u8],
@@ -56,70 +67,111 @@ fn gcm<C: KeyInit + AeadInOut<NonceSize = U12>>(
     tag.as_slice().try_into().map(Some).map_err(|_| failed())
 }
 
-/// RFC 3394.
-pub(crate) fn wrap(wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError> {
-    let failed = || ProviderError::Failed("AES key wrap");
-    let mut out = vec![0; content_key.len() + aes_kw::IV_LEN];
-    match wrapping_key.len() {
-        16 => wrap_with::<aes::Aes128>(wrapping_key, content_key, &mut out),
-        24 => wrap_with::<aes::Aes192>(wrapping_key, content_key, &mut out),
-        32 => wrap_with::<aes::Aes256>(wrapping_key, content_key, &mut out),
-        _ => None,
+/// Decrypts in place. After a failure the buffer is empty and its memory wiped, so that nothing
+/// of the plain text outlives the error.
+pub(crate) fn decrypt(
+    cipher: ContentCipher,
+    key: &[u8],
+    nonce: &[u8],
+    associated: &[u8],
+    tag: Option<&[u8]>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), ProviderError> {
+    let done = match tag {
+        Some(tag) => decrypt_gcm(cipher, key, nonce, associated, tag, buffer),
+        None => decrypt_cbc(cipher, key, nonce, buffer),
+    };
+    if done.is_none() {
+        buffer.zeroize();
     }
-    .ok_or_else(failed)?;
-    Ok(out)
+    done.ok_or(ProviderError::BadCiphertext)
 }
 
-fn wrap_with<C>(wrapping_key: &[u8], content_key: &[u8], out: &mut [u8]) -> Option<()>
-where
-    C: aes_kw::cipher::BlockCipherEncrypt<BlockSize = aes_kw::cipher::consts::U16> + KeyInit,
-{
-    use aes_kw::KeyInit as _;
-    let kek = aes_kw::AesKw::<C>::new_from_slice(wrapping_key).ok()?;
-    kek.wrap_key(content_key, out).ok().map(|_| ())
+fn decrypt_gcm(
+    cipher: ContentCipher,
+    key: &[u8],
+    nonce: &[u8],
+    associated: &[u8],
+    tag: &[u8],
+    buffer: &mut [u8],
+) -> Option<()> {
+    match cipher {
+        ContentCipher::Aes128Gcm => {
+            gcm::decrypt::<aes::Aes128>(key, nonce, associated, tag, buffer)
+        }
+        ContentCipher::Aes192Gcm => {
+            gcm::decrypt::<aes::Aes192>(key, nonce, associated, tag, buffer)
+        }
+        ContentCipher::Aes256Gcm => {
+            gcm::decrypt::<aes::Aes256>(key, nonce, associated, tag, buffer)
+        }
+        _ => None,
+    }
+}
+
+fn decrypt_cbc(cipher: ContentCipher, key: &[u8], iv: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+    match cipher {
+        ContentCipher::Aes128Cbc => decrypt_padded(keyed::<aes::Aes128>(key)?, iv, buffer),
+        ContentCipher::Aes192Cbc => decrypt_padded(keyed::<aes::Aes192>(key)?, iv, buffer),
+        ContentCipher::Aes256Cbc => decrypt_padded(keyed::<aes::Aes256>(key)?, iv, buffer),
+        ContentCipher::TripleDesCbc => decrypt_padded(keyed::<des::TdesEde3>(key)?, iv, buffer),
+        ContentCipher::Rc2Cbc40 => decrypt_padded(rc2(key, 40)?, iv, buffer),
+        ContentCipher::Rc2Cbc64 => decrypt_padded(rc2(key, 64)?, iv, buffer),
+        ContentCipher::Rc2Cbc128 => decrypt_padded(rc2(key, 128)?, iv, buffer),
+        _ => None,
+    }
+}
+
+/// A block cipher with its key, when the key has its size.
+pub(crate) fn keyed<C: KeyInit>(key: &[u8]) -> Option<C> {
+    C::new_from_slice(key).ok()
+}
+
+/// RFC 2268 §2: a key of any size up to 128 octets, and the bits of it that count.
+fn rc2(key: &[u8], effective_bits: usize) -> Option<rc2::Rc2> {
+    let sane = (1..=128).contains(&key.len());
+    sane.then(|| rc2::Rc2::new_with_eff_key_len(key, effective_bits))
+}
+
+fn decrypt_padded<C: BlockCipherDecrypt>(cipher: C, iv: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+    decrypt_blocks(cipher, iv, buffer)?;
+    let size = unpadded_size(buffer, C::block_size())?;
+    buffer.truncate(size);
+    Some(())
+}
+
+/// CBC decryption of whole blocks, in place.
+pub(crate) fn decrypt_blocks<C: BlockCipherDecrypt>(
+    cipher: C,
+    iv: &[u8],
+    octets: &mut [u8],
+) -> Option<()> {
+    let iv = Block::<C>::try_from(iv).ok()?;
+    let (blocks, rest) = Block::<C>::slice_as_chunks_mut(octets);
+    if !rest.is_empty() {
+        return None;
+    }
+    cbc::Decryptor::<C>::inner_iv_init(cipher, &iv).decrypt_blocks(blocks);
+    Some(())
+}
+
+/// RFC 5652 §6.3, looking at every octet of the last block whatever the others are, so that time
+/// does not tell which octet was wrong.
+fn unpadded_size(plain: &[u8], block: usize) -> Option<usize> {
+    let last = plain.get(plain.len().checked_sub(block)?..)?;
+    let padding = *last.last()?;
+    let mut good = padding.ct_gt(&0) & !padding.ct_gt(&u8::try_from(block).ok()?);
+    for (position, octet) in (0u8..).zip(last.iter().rev()) {
+        good &= !padding.ct_gt(&position) | octet.ct_eq(&padding);
+    }
+    bool::from(good).then(|| plain.len() - usize::from(padding))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text
-            .bytes()
-            .filter(|byte| byte.is_ascii_hexdigit())
-            .collect();
-        let pairs = digits
-            .chunks(2)
-            .map(|pair| std::str::from_utf8(pair).unwrap());
-        pairs
-            .map(|pair| u8::from_str_radix(pair, 16).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn wraps_as_rfc_3394_section_4() {
-        for (kek, expected) in [
-            (
-                "000102030405060708090A0B0C0D0E0F",
-                "1FA68B0A8112B447AEF34BD8FB5A7B829D3E862371D2CFE5",
-            ),
-            (
-                "000102030405060708090A0B0C0D0E0F1011121314151617",
-                "96778B25AE6CA435F92B5B97C050AED2468AB8A17AD84E5D",
-            ),
-            (
-                "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
-                "64E8C3F9CE0F5BA263E9777905818A2A93C8191E7D6E8AE7",
-            ),
-        ] {
-            let key = hex("00112233445566778899AABBCCDDEEFF");
-            assert_eq!(wrap(&hex(kek), &key).unwrap(), hex(expected));
-        }
-        assert_eq!(
-            wrap(&[0; 15], &[0; 16]),
-            Err(ProviderError::Failed("AES key wrap"))
-        );
-    }
+    use crate::test::hex;
 
     #[test]
     fn encrypts_cbc_as_nist_sp_800_38a_and_pads() {
@@ -148,5 +200,136 @@ mod tests {
             tag.unwrap().to_vec(),
             hex("ab6e47d42cec13bdf53a67b21257bddf")
         );
+    }
+
+    #[test]
+    fn decrypts_rc2_as_rfc_2268_section_5() {
+        for (key, bits, plain, expected) in [
+            (
+                "ffffffffffffffff",
+                64,
+                "ffffffffffffffff",
+                "278b27e42e2f0d49",
+            ),
+            ("88bca90e90875a", 64, "0000000000000000", "6ccf4308974c267f"),
+            (
+                "88bca90e90875a7f0f79c384627bafb2",
+                64,
+                "0000000000000000",
+                "1a807d272bbe5db1",
+            ),
+            (
+                "88bca90e90875a7f0f79c384627bafb2",
+                128,
+                "0000000000000000",
+                "2269552ab0f85ca6",
+            ),
+        ] {
+            let mut octets = hex(expected);
+            decrypt_blocks(rc2(&hex(key), bits).unwrap(), &[0; 8], &mut octets).unwrap();
+            assert_eq!(octets, hex(plain), "{key} {bits}");
+        }
+        assert!(rc2(&[], 40).is_none() && rc2(&[0; 129], 40).is_none());
+    }
+
+    #[test]
+    fn decrypts_triple_des_as_nist_sp_800_67() {
+        // NIST SP 800-67 appendix B: "The qufck brown fox jump", in ECB.
+        let key = hex("0123456789ABCDEF23456789ABCDEF01456789ABCDEF0123");
+        let mut first = hex("A826FD8CE53B855F");
+        decrypt_blocks(keyed::<des::TdesEde3>(&key).unwrap(), &[0; 8], &mut first).unwrap();
+        assert_eq!(first, *b"The qufc");
+    }
+
+    #[test]
+    fn decrypts_what_it_encrypts_at_every_size() {
+        for cipher in ContentCipher::ALL {
+            let (key, nonce) = (vec![1; cipher.key_size()], vec![2; cipher.nonce_size()]);
+            for size in [0, 1, 15, 16, 17, 1000] {
+                let plain = vec![3; size];
+                let mut buffer = plain.clone();
+                let tag = encrypt(*cipher, &key, &nonce, b"aad", &mut buffer).unwrap();
+                let tag = tag.as_ref().map(|tag| &tag[..]);
+                decrypt(*cipher, &key, &nonce, b"aad", tag, &mut buffer).unwrap();
+                assert_eq!(buffer, plain, "{cipher} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn rule_08_failed_decryption_leaves_nothing() {
+        for cipher in ContentCipher::ALL {
+            let (key, nonce) = (vec![1; cipher.key_size()], vec![2; cipher.nonce_size()]);
+            let mut whole = b"attack at dawn, and then attack at dusk".to_vec();
+            let tag = encrypt(*cipher, &key, &nonce, &[], &mut whole).unwrap();
+            let tag = tag.as_ref().map(|tag| &tag[..]);
+            let other = if tag.is_some() {
+                None
+            } else {
+                Some(&[0; 16][..])
+            };
+            let mut flipped = whole.clone();
+            // The last octet of padding, through the block before the last.
+            let position = flipped.len() - 17;
+            flipped[position] ^= 0x40;
+            let attempt = |key: &[u8], nonce: &[u8], tag, octets: &[u8]| {
+                let mut buffer = octets.to_vec();
+                let result = decrypt(*cipher, key, nonce, &[], tag, &mut buffer);
+                (result, buffer)
+            };
+            for (what, outcome) in [
+                ("flipped", attempt(&key, &nonce, tag, &flipped)),
+                ("cut", attempt(&key, &nonce, tag, &whole[..whole.len() - 1])),
+                ("key too short", attempt(&key[1..], &nonce, tag, &whole)),
+                ("no nonce", attempt(&key, &[], tag, &whole)),
+                (
+                    "tag of the other kind",
+                    attempt(&key, &nonce, other, &whole),
+                ),
+            ] {
+                let expected = (Err(ProviderError::BadCiphertext), vec![]);
+                assert_eq!(outcome, expected, "{cipher} {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_octet_of_padding_counts() {
+        let mut block = [4; 16];
+        assert_eq!(unpadded_size(&block, 16), Some(12));
+        assert_eq!(unpadded_size(&block[8..], 8), Some(4));
+        assert_eq!(unpadded_size(&[16; 16], 16), Some(0));
+        for bad in [0, 17, 255] {
+            block[15] = bad;
+            assert_eq!(unpadded_size(&block, 16), None, "{bad}");
+        }
+        for position in 12..15 {
+            let mut block = [4; 16];
+            block[position] = 5;
+            assert_eq!(unpadded_size(&block, 16), None, "{position}");
+        }
+        assert_eq!(unpadded_size(&[9; 8], 8), None);
+        assert_eq!(unpadded_size(&[], 16), None);
+    }
+
+    #[test]
+    fn gcm_reads_every_tag_of_rfc_5084_and_no_shorter_one() {
+        let (key, nonce) = ([1; 32], [2; 12]);
+        let mut whole = b"attack at dawn".to_vec();
+        let tag = encrypt(ContentCipher::Aes256Gcm, &key, &nonce, b"aad", &mut whole);
+        let tag = tag.unwrap().unwrap();
+        for size in 0..=16 {
+            let mut buffer = whole.clone();
+            let cipher = ContentCipher::Aes256Gcm;
+            let result = decrypt(
+                cipher,
+                &key,
+                &nonce,
+                b"aad",
+                Some(&tag[..size]),
+                &mut buffer,
+            );
+            assert_eq!(result.is_ok(), size >= 12, "{size}");
+        }
     }
 }

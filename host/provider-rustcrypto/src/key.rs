@@ -1,7 +1,8 @@
-//! Private keys out of PKCS #8 (RFC 5958), and what they sign.
+//! Private keys out of PKCS #8 (RFC 5958), and what they do.
 
 use crate::digest::digest;
 use crate::public_key::{curve, rsa_bits};
+use crate::{agreement, transport};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
 use der::Decode;
@@ -11,7 +12,11 @@ use pkcs8::{EncodePublicKey, PrivateKeyInfoRef};
 use rsa::signature::{RandomizedSigner, Signer};
 use sha2::{Sha256, Sha384, Sha512};
 use waxseal_smime::DigestAlgorithm::{self, Sha256 as S256, Sha384 as S384, Sha512 as S512};
-use waxseal_smime::{KeyAlgorithm, PrivateKey, ProviderError, SignatureScheme};
+use waxseal_smime::{KeyAlgorithm, PrivateKey, ProviderError, SignatureScheme, TransportScheme};
+use zeroize::Zeroizing;
+
+/// A content key or shared secret.
+type Secret = Result<Zeroizing<Vec<u8>>, ProviderError>;
 
 /// A private key with the public half worked out once.
 struct Loaded<K> {
@@ -23,9 +28,6 @@ struct Loaded<K> {
 type P256 = p256::ecdsa::SigningKey;
 type P384 = p384::ecdsa::SigningKey;
 type P521 = p521::ecdsa::SigningKey;
-
-/// A key that can only agree. It is loaded so that its certificate can be checked against it.
-struct AgreementKey;
 
 pub(crate) fn load(pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
     let info = PrivateKeyInfoRef::from_der(pkcs8).map_err(|_| malformed("PKCS #8"))?;
@@ -137,18 +139,32 @@ fn x25519(info: PrivateKeyInfoRef<'_>) -> Result<Box<dyn PrivateKey>, ProviderEr
     let public = x25519_dalek::PublicKey::from(&secret);
     let public_key_info = info_of(rfc8410::ID_X_25519, None, public.as_bytes())?;
     Ok(Box::new(Loaded {
-        key: AgreementKey,
+        key: secret,
         algorithm: KeyAlgorithm::X25519,
         public_key_info,
     }))
 }
 
-/// What each kind of key can sign with.
-trait Sign {
-    fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError>;
+/// What each kind of key can do.
+trait Operations {
+    fn sign_with(&self, _: SignatureScheme, _: &[u8]) -> Result<Vec<u8>, ProviderError> {
+        Err(wrong_scheme())
+    }
+
+    fn decrypt_with(&self, _: &TransportScheme, _: &[u8], _: usize) -> Secret {
+        Err(ProviderError::Unsupported(
+            "key transport with this key".into(),
+        ))
+    }
+
+    fn agree_with(&self, _: &[u8]) -> Secret {
+        Err(ProviderError::Unsupported(
+            "key agreement with this key".into(),
+        ))
+    }
 }
 
-impl<K: Sign + Send + Sync> PrivateKey for Loaded<K> {
+impl<K: Operations + Send + Sync> PrivateKey for Loaded<K> {
     fn public_key_info(&self) -> &[u8] {
         &self.public_key_info
     }
@@ -161,17 +177,12 @@ impl<K: Sign + Send + Sync> PrivateKey for Loaded<K> {
         self.key.sign_with(scheme, message)
     }
 
-    fn decrypt_key(
-        &self,
-        _scheme: &waxseal_smime::TransportScheme,
-        _encrypted: &[u8],
-        _size: usize,
-    ) -> Result<zeroize::Zeroizing<Vec<u8>>, ProviderError> {
-        Err(ProviderError::Unsupported("key transport".into()))
+    fn decrypt_key(&self, scheme: &TransportScheme, encrypted: &[u8], size: usize) -> Secret {
+        self.key.decrypt_with(scheme, encrypted, size)
     }
 
-    fn agree(&self, _public_key: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, ProviderError> {
-        Err(ProviderError::Unsupported("key agreement".into()))
+    fn agree(&self, public_key: &[u8]) -> Secret {
+        self.key.agree_with(public_key)
     }
 }
 
@@ -179,7 +190,7 @@ fn wrong_scheme() -> ProviderError {
     ProviderError::Unsupported("this signature scheme with this key".into())
 }
 
-impl Sign for rsa::PrivateKey {
+impl Operations for rsa::PrivateKey {
     fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
         match scheme {
             SignatureScheme::RsaPkcs1v15(S256) => self.pkcs1v15_sign::<Sha256>(message),
@@ -191,6 +202,10 @@ impl Sign for rsa::PrivateKey {
             _ => return Err(wrong_scheme()),
         }
         .map_err(|_| ProviderError::Failed("RSA signature"))
+    }
+
+    fn decrypt_with(&self, scheme: &TransportScheme, encrypted: &[u8], size: usize) -> Secret {
+        transport::decrypt(self, scheme, encrypted, size)
     }
 }
 
@@ -221,9 +236,9 @@ fn pss(
     .map_err(|_| ProviderError::Failed("RSA-PSS signature"))
 }
 
-macro_rules! sign_ecdsa {
-    ($curve:ident, $key:ty) => {
-        impl Sign for $key {
+macro_rules! elliptic {
+    ($curve:ident, $key:ty, $agree:ident) => {
+        impl Operations for $key {
             fn sign_with(
                 &self,
                 scheme: SignatureScheme,
@@ -238,15 +253,19 @@ macro_rules! sign_ecdsa {
                     .map_err(|_| ProviderError::Failed("ECDSA signature"))?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
+
+            fn agree_with(&self, public_key: &[u8]) -> Secret {
+                agreement::$agree(self, public_key)
+            }
         }
     };
 }
 
-sign_ecdsa!(p256, P256);
-sign_ecdsa!(p384, P384);
-sign_ecdsa!(p521, P521);
+elliptic!(p256, P256, agree_with_p256);
+elliptic!(p384, P384, agree_with_p384);
+elliptic!(p521, P521, agree_with_p521);
 
-impl Sign for ed25519_dalek::SigningKey {
+impl Operations for ed25519_dalek::SigningKey {
     fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
         match scheme {
             SignatureScheme::Ed25519 => Ok(self.sign(message).to_bytes().to_vec()),
@@ -255,8 +274,8 @@ impl Sign for ed25519_dalek::SigningKey {
     }
 }
 
-impl Sign for AgreementKey {
-    fn sign_with(&self, _: SignatureScheme, _: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        Err(wrong_scheme())
+impl Operations for x25519_dalek::StaticSecret {
+    fn agree_with(&self, public_key: &[u8]) -> Secret {
+        agreement::agree_with_x25519(self, public_key)
     }
 }

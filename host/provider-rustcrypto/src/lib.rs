@@ -1,8 +1,13 @@
 //! Cryptography by the RustCrypto crates, behind [`waxseal_smime::Provider`].
 //!
 //! RSA 2048–8192 (PKCS #1 v1.5, PSS, OAEP), ECDSA and ECDH on P-256, P-384 and P-521, Ed25519,
-//! X25519, AES-CBC, AES-GCM, AES key wrap, SHA-2, HKDF and the KDF of ANSI X9.63. Decryption
-//! comes with the inbound side.
+//! X25519, AES-CBC, AES-GCM, AES key wrap, SHA-2, HKDF, PBKDF2 and the KDF of ANSI X9.63. For
+//! reading only: SHA-1 and SHA-224, triple DES with its key wrap, RC2, the key wrap of password
+//! recipients.
+//!
+//! Decryption has one error, [`ProviderError::BadCiphertext`], and leaves nothing of the plain
+//! text behind it. RSA key transport never fails on a bad ciphertext: it gives a pseudorandom
+//! key (implicit rejection).
 //!
 //! Randomness is the operating system's; when it gives none, the call fails with
 //! [`ProviderError::NoRandomness`]. Private keys are wiped when dropped. An error never says
@@ -12,17 +17,23 @@
 
 mod agreement;
 mod content;
+mod derivation;
 mod digest;
+mod gcm;
 mod generate;
 mod key;
 mod public_key;
+#[cfg(test)]
+mod test;
+mod transport;
 mod verify;
+mod wrap;
 
 use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
 use waxseal_smime::{
     Agreement, ContentCipher, DigestAlgorithm, Hasher, KeyAlgorithm, KeyDerivation, KeyTransport,
-    PrivateKey, Provider, ProviderError, SignatureScheme,
+    KeyWrap, PrivateKey, Provider, ProviderError, SignatureScheme,
 };
 use zeroize::Zeroizing;
 
@@ -68,12 +79,7 @@ impl Provider for RustCrypto {
         transport: KeyTransport,
         content_key: &[u8],
     ) -> Result<Vec<u8>, ProviderError> {
-        let key = public_key::rsa(public_key_info)?;
-        match transport {
-            KeyTransport::Pkcs1v15 => key.pkcs1v15_encrypt(content_key),
-            KeyTransport::Oaep => key.oaep_encrypt::<sha2::Sha256>(content_key),
-        }
-        .map_err(|_| ProviderError::Failed("RSA encryption"))
+        transport::encrypt(&public_key::rsa(public_key_info)?, transport, content_key)
     }
 
     fn agree(&self, public_key_info: &[u8]) -> Result<Agreement, ProviderError> {
@@ -87,32 +93,32 @@ impl Provider for RustCrypto {
         info: &[u8],
         size: usize,
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        agreement::derive(derivation, secret, info, size)
+        derivation::derive(derivation, secret, info, size)
     }
 
     fn wrap_key(&self, wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        content::wrap(wrapping_key, content_key)
+        wrap::wrap(wrapping_key, content_key)
     }
 
     fn decrypt_content(
         &self,
         cipher: ContentCipher,
-        _key: &[u8],
-        _nonce: &[u8],
-        _associated: &[u8],
-        _tag: Option<&[u8]>,
-        _buffer: &mut Vec<u8>,
+        key: &[u8],
+        nonce: &[u8],
+        associated: &[u8],
+        tag: Option<&[u8]>,
+        buffer: &mut Vec<u8>,
     ) -> Result<(), ProviderError> {
-        Err(ProviderError::Unsupported(cipher.to_string()))
+        content::decrypt(cipher, key, nonce, associated, tag, buffer)
     }
 
     fn unwrap_key(
         &self,
-        _wrap: &waxseal_smime::KeyWrap,
-        _wrapping_key: &[u8],
-        _wrapped: &[u8],
+        wrap: &KeyWrap,
+        wrapping_key: &[u8],
+        wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        Err(ProviderError::Unsupported("key unwrap".into()))
+        wrap::unwrap(wrap, wrapping_key, wrapped)
     }
 
     fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {

@@ -1,0 +1,122 @@
+//! Keys derived from secrets: from what ECDH agreed on, and from passwords.
+
+use crate::digest::digest;
+use hkdf::Hkdf;
+use pbkdf2::pbkdf2_hmac;
+use waxseal_smime::{DigestAlgorithm, KeyDerivation, ProviderError};
+use zeroize::Zeroizing;
+
+pub(crate) fn derive(
+    derivation: KeyDerivation,
+    secret: &[u8],
+    info: &[u8],
+    size: usize,
+) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    match derivation {
+        KeyDerivation::X963(algorithm) => x963(algorithm, secret, info, size),
+        KeyDerivation::Hkdf(algorithm) => hkdf(algorithm, secret, info, size),
+        KeyDerivation::Pbkdf2 { digest, iterations } => {
+            pbkdf2(digest, iterations, secret, info, size)
+        }
+    }
+}
+
+/// SEC 1 §3.6.1: K = Hash(Z || 1 || info) || Hash(Z || 2 || info) …
+fn x963(
+    algorithm: DigestAlgorithm,
+    secret: &[u8],
+    info: &[u8],
+    size: usize,
+) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    // Reserved at once, so that no copy of the key stays behind in memory.
+    let mut out = Zeroizing::new(Vec::with_capacity(size + algorithm.output_size()));
+    for counter in 1u32.. {
+        if out.len() >= size {
+            break;
+        }
+        let input = Zeroizing::new([secret, &counter.to_be_bytes(), info].concat());
+        out.extend_from_slice(&Zeroizing::new(digest(algorithm, &input)));
+    }
+    out.truncate(size);
+    Ok(out)
+}
+
+fn hkdf(
+    algorithm: DigestAlgorithm,
+    secret: &[u8],
+    info: &[u8],
+    size: usize,
+) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    let mut out = Zeroizing::new(vec![0; size]);
+    match algorithm {
+        DigestAlgorithm::Sha256 => Hkdf::<sha2::Sha256>::new(None, secret).expand(info, &mut out),
+        DigestAlgorithm::Sha384 => Hkdf::<sha2::Sha384>::new(None, secret).expand(info, &mut out),
+        DigestAlgorithm::Sha512 => Hkdf::<sha2::Sha512>::new(None, secret).expand(info, &mut out),
+        // RFC 8418 §2.2 has SHA-2 from 256 bits only.
+        other => return Err(ProviderError::Unsupported(format!("HKDF with {other}"))),
+    }
+    .map_err(|_| ProviderError::Failed("HKDF"))?;
+    Ok(out)
+}
+
+/// RFC 8018 §5.2.
+fn pbkdf2(
+    algorithm: DigestAlgorithm,
+    iterations: u32,
+    password: &[u8],
+    salt: &[u8],
+    size: usize,
+) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    if iterations == 0 {
+        return Err(ProviderError::Failed("PBKDF2 without a round"));
+    }
+    let derive = match algorithm {
+        DigestAlgorithm::Sha256 => pbkdf2_hmac::<sha2::Sha256>,
+        DigestAlgorithm::Sha384 => pbkdf2_hmac::<sha2::Sha384>,
+        DigestAlgorithm::Sha512 => pbkdf2_hmac::<sha2::Sha512>,
+        DigestAlgorithm::Sha1 => pbkdf2_hmac::<sha1::Sha1>,
+        DigestAlgorithm::Sha224 => pbkdf2_hmac::<sha2::Sha224>,
+    };
+    let mut out = Zeroizing::new(vec![0; size]);
+    derive(password, salt, iterations, &mut out);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test::hex;
+
+    #[test]
+    fn hkdf_as_rfc_5869_test_case_3() {
+        let key = hkdf(DigestAlgorithm::Sha256, &[0x0b; 22], &[], 42).unwrap();
+        assert_eq!(key[..6], [0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63]);
+    }
+
+    #[test]
+    fn x963_grows_over_one_digest() {
+        let long = x963(DigestAlgorithm::Sha256, b"secret", b"info", 70).unwrap();
+        let short = x963(DigestAlgorithm::Sha256, b"secret", b"info", 16).unwrap();
+        assert_eq!((long.len(), &long[..16]), (70, &short[..]));
+        assert_ne!(long[..32], long[32..64]);
+    }
+
+    #[test]
+    fn pbkdf2_as_rfc_6070_and_rfc_3211() {
+        let derived = |password: &[u8], salt: &[u8], iterations, size| {
+            pbkdf2(DigestAlgorithm::Sha1, iterations, password, salt, size).map(|key| key.to_vec())
+        };
+        assert_eq!(
+            derived(b"password", b"salt", 4096, 20).unwrap(),
+            hex("4b007901b765489abead49d926f721d065a429c1")
+        );
+        // RFC 3211 §3.2.
+        let password =
+            b"All n-entities must communicate with other n-entities via n-1 entiteeheehees";
+        assert_eq!(
+            derived(password, &hex("1234567878563412"), 500, 24).unwrap(),
+            hex("6A8970BF68C92CAEA84A8DF28510858607126380CC47AB2D")
+        );
+        assert!(derived(b"password", b"salt", 0, 20).is_err());
+    }
+}
