@@ -5,8 +5,10 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use waxseal_smime::Provider;
-use waxseal_stores::{Defect, LoadedIdentity, Passphrase, Secret, load_identity};
+use waxseal_smime::{Certificate, Provider};
+use waxseal_stores::{
+    Defect, LoadedIdentity, Passphrase, Secret, load_identity, load_sealed_certificates,
+};
 use zeroize::Zeroizing;
 
 use crate::report::{Exit, Failure};
@@ -48,6 +50,23 @@ pub(crate) fn open_identity(
     provider: &dyn Provider,
 ) -> Result<LoadedIdentity, Failure> {
     let open = |passphrase| load_identity(&name_of(file), file, key, passphrase, provider);
+    asking(file, passphrase, open)
+}
+
+/// Opens the certificates of a file in the same way.
+pub(crate) fn open_certificates(
+    file: &Path,
+    passphrase: &PassphraseArgs,
+) -> Result<Vec<Certificate>, Failure> {
+    let open = |passphrase| load_sealed_certificates(file, passphrase);
+    asking(file, passphrase, open)
+}
+
+fn asking<T>(
+    file: &Path,
+    passphrase: &PassphraseArgs,
+    open: impl Fn(Option<Passphrase>) -> Result<T, waxseal_stores::Error>,
+) -> Result<T, Failure> {
     match open(passphrase.given()) {
         Err(error) if error.defect() == Some(&Defect::PassphraseMissing) && can_ask() => {
             Ok(open(Some(ask(file)?.into()))?)

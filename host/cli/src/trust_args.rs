@@ -155,7 +155,11 @@ fn certificates_at(path: &Path) -> Result<Vec<Certificate>, Failure> {
             warn(problem);
         }
     }
-    let all: Vec<_> = store.entries().iter().map(|entry| entry.certificate.clone()).collect();
+    let all: Vec<_> = store
+        .entries()
+        .iter()
+        .map(|entry| entry.certificate.clone())
+        .collect();
     if all.is_empty() {
         let message = format!("no certificate in: {}", path.display());
         return Err(Failure::new(Exit::NoInput, message));

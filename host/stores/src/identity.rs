@@ -48,6 +48,27 @@ pub fn load_identity(
     })
 }
 
+/// The certificates of a file that a passphrase may seal, whatever the keys beside them are.
+pub fn load_sealed_certificates(
+    file: &Path,
+    passphrase: Option<Passphrase>,
+) -> Result<Vec<Certificate>, Error> {
+    let secret = passphrase.map(|passphrase| passphrase.read()).transpose()?;
+    let contents = open(file, secret.as_ref())?;
+    if contents.certificates.is_empty() {
+        return Err(Error::content(file, Defect::NoCertificate));
+    }
+    let mut found: Vec<Certificate> = Vec::new();
+    for octets in &contents.certificates {
+        let certificate = Certificate::from_der(octets)
+            .map_err(|error| Error::content(file, Defect::Certificate(error.to_string())))?;
+        if !found.contains(&certificate) {
+            found.push(certificate);
+        }
+    }
+    Ok(found)
+}
+
 /// The identities in the octets of such a file, the youngest certificate first.
 pub fn read_identities(
     name: &str,

@@ -5,7 +5,8 @@
 //!   PEM and DER in any mixture.
 //! - [`CertificateDirectory`]: other people's certificates by address and domain, as a
 //!   [`CertificateSource`](waxseal_smime::CertificateSource).
-//! - [`load_certificates`], [`load_anchors`]: the certificates of a file; trust anchors.
+//! - [`load_certificates`], [`load_sealed_certificates`], [`load_anchors`]: the certificates of a
+//!   file, with a passphrase or without; trust anchors.
 //! - [`load_crls`]: certificate revocation lists, unread.
 //! - [`read_identities`], [`read_certificates`]: the same from octets that came another way.
 //! - [`write_pkcs12`], [`pem_certificate`], [`pem_private_key`], [`write_secret`]: what
@@ -48,7 +49,7 @@ pub use directory::{
 };
 pub use error::{Defect, Error};
 pub use files::{Existing, write_secret};
-pub use identity::{LoadedIdentity, load_identity, read_identities};
+pub use identity::{LoadedIdentity, load_identity, load_sealed_certificates, read_identities};
 pub use passphrase::{Passphrase, Secret};
 pub use pkcs12::{Pkcs12Entry, Pkcs12Options, write_pkcs12};
 pub use text::{pem_certificate, pem_encrypted_private_key, pem_private_key};

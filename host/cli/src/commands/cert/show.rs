@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Certificate, Clock, Time};
 use waxseal_stores::{Defect, load_certificates};
 
 use super::describe;
 use crate::clock::{self, CommandClock};
 use crate::output;
-use crate::passphrase::{PassphraseArgs, open_identity};
+use crate::passphrase::{PassphraseArgs, open_certificates};
 use crate::report::Failure;
 
 /// What `cert show` takes.
@@ -50,7 +49,7 @@ pub(crate) fn run(args: ShowArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// PKCS #12 files are read as identities, since their certificates are encrypted too.
+/// The certificates of PKCS #12 files may be encrypted too.
 fn certificates(args: &ShowArgs) -> Result<Vec<Certificate>, Failure> {
     match load_certificates(&args.file) {
         Err(error)
@@ -59,16 +58,7 @@ fn certificates(args: &ShowArgs) -> Result<Vec<Certificate>, Failure> {
                 Some(Defect::PassphraseMissing | Defect::WrongPassphrase)
             ) =>
         {
-            let loaded = open_identity(&args.file, None, &args.passphrase, &RustCrypto)?;
-            let mut all = Vec::new();
-            for identity in loaded.identities {
-                for each in std::iter::once(identity.certificate).chain(identity.chain) {
-                    if !all.contains(&each) {
-                        all.push(each);
-                    }
-                }
-            }
-            Ok(all)
+            open_certificates(&args.file, &args.passphrase)
         }
         result => Ok(result?),
     }
