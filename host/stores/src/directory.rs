@@ -159,7 +159,7 @@ impl CertificateDirectory {
 
 /// RFC 8550 §3: the domain is folded already, the local part is compared both ways by the
 /// chooser.
-fn folded(address: &Address) -> String {
+pub(crate) fn folded(address: &Address) -> String {
     format!("{}@{}", address.local().to_lowercase(), address.domain())
 }
 

@@ -42,6 +42,9 @@ pub enum Defect {
     /// A certificate in a store names no address and no domain, so nobody finds it.
     #[error("a certificate in it names no address and no domain: {0}")]
     NoAddress(String),
+    /// A certificate is to be set for somebody whom it does not name.
+    #[error("the certificate names neither the address nor its domain: {0}")]
+    OtherAddress(String),
     /// None of the certificates that have a private key may sign.
     #[error("no certificate with a private key may sign")]
     NoSigner,
@@ -62,6 +65,7 @@ impl Defect {
             Self::NoKey => "file.no-key",
             Self::NoMatch => "identity.no-match",
             Self::NoAddress(_) => "certificate.no-address",
+            Self::OtherAddress(_) => "certificate.other-address",
             Self::NoSigner => "identity.no-signer",
         }
     }
@@ -81,6 +85,78 @@ impl Defect {
             ),
             Self::NoKey => Some("name the file with the private key beside the certificate's"),
             Self::NoMatch => Some("check that key and certificate were issued together"),
+            _ => None,
+        }
+    }
+}
+
+/// Why a store of certificates does not answer.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFault {
+    /// Others write to it, for longer than we wait.
+    #[error("busy: another program writes to it")]
+    Busy,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// Reading or writing failed in the system.
+    #[error("the system failed: {0}")]
+    Io(String),
+    /// It cannot be opened: not allowed, or no such directory.
+    #[error("cannot be opened: {0}")]
+    Unopenable(String),
+    /// It can be read and not written.
+    #[error("cannot be written to")]
+    ReadOnly,
+    /// It is not what was written.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// Another program made it, for something else.
+    #[error("not a store of certificates")]
+    Foreign,
+    /// A newer version of this program made it.
+    #[error("made by a newer version: schema {found}, and this program knows {known}")]
+    Newer {
+        /// The schema's version in the file.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+}
+
+impl StoreFault {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Busy => "store.busy",
+            Self::Full => "store.full",
+            Self::Io(_) => "store.io",
+            Self::Unopenable(_) => "store.unopenable",
+            Self::ReadOnly => "store.read-only",
+            Self::Damaged(_) => "store.damaged",
+            Self::Foreign => "store.foreign",
+            Self::Newer { .. } => "store.newer",
+        }
+    }
+
+    /// True when a retry may succeed.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Full | Self::Io(_))
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy => Some("try again; look for a program that holds the file"),
+            Self::Damaged(_) => Some(
+                "restore it from a copy, or move it away: a new one is made, and harvesting \
+                 fills it again; `sqlite3 FILE .recover` may save what an operator put there",
+            ),
+            Self::Foreign => Some("name another file"),
+            Self::Newer { .. } => Some("use the version that made it, or another file"),
+            Self::Unopenable(_) | Self::ReadOnly => {
+                Some("the file and its directory belong to the user that the service runs as")
+            }
             _ => None,
         }
     }
@@ -134,6 +210,14 @@ pub enum Error {
         /// The variable.
         name: String,
     },
+    /// The store of certificates does not answer.
+    #[error("{}: {fault}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        fault: StoreFault,
+    },
     /// The provider could not do its part, for example give randomness.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -156,14 +240,21 @@ impl Error {
             Self::TooLarge { .. } => "file.too-large",
             Self::Content { defect, .. } => defect.code(),
             Self::PassphraseVariable { .. } => "passphrase.no-variable",
+            Self::Store { fault, .. } => fault.code(),
             Self::Provider(_) => "provider.failed",
         }
+    }
+
+    /// True when a retry may succeed.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store { fault, .. } if fault.is_passing())
     }
 
     /// What to try, for people.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Content { defect, .. } => defect.hint(),
+            Self::Store { fault, .. } => fault.hint(),
             Self::Exists { .. } => Some("choose another name, or say that it may be replaced"),
             _ => None,
         }

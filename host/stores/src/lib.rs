@@ -5,6 +5,9 @@
 //!   PEM and DER in any mixture.
 //! - [`CertificateDirectory`]: other people's certificates by address and domain, as a
 //!   [`CertificateSource`](waxseal_smime::CertificateSource).
+//! - [`CertificateStore`]: certificates that came with received mail, or that an operator imports
+//!   or pins, in one SQLite file; a source, and a
+//!   [`CertificateKeeper`](waxseal_smime::CertificateKeeper).
 //! - [`load_certificates`], [`load_sealed_certificates`], [`load_anchors`]: the certificates of a
 //!   file, with a passphrase or without; trust anchors.
 //! - [`load_crls`]: certificate revocation lists, unread.
@@ -21,7 +24,7 @@
 //! told from a damaged file. No error holds a passphrase or key material. One file may ask for
 //! only so much key derivation, memory and nesting.
 //!
-//! Not here: databases, LDAP, DNS, tokens; reading keys in OpenSSL's old encrypted PEM, in
+//! Not here: database servers, LDAP, DNS, tokens; reading keys in OpenSSL's old encrypted PEM, in
 //! OpenSSH's format, or under RC4; choosing among certificates, which is
 //! [`waxseal_smime::choose`].
 
@@ -41,15 +44,17 @@ mod pem;
 mod pkcs12;
 #[cfg(test)]
 mod scoreboard;
+mod store;
 mod text;
 
 pub use crls::load_crls;
 pub use directory::{
     CertificateDirectory, Entry, Problem, load_anchors, load_certificates, read_certificates,
 };
-pub use error::{Defect, Error};
+pub use error::{Defect, Error, StoreFault};
 pub use files::{Existing, write_secret};
 pub use identity::{LoadedIdentity, load_identity, load_sealed_certificates, read_identities};
 pub use passphrase::{Passphrase, Secret};
 pub use pkcs12::{Pkcs12Entry, Pkcs12Options, write_pkcs12};
+pub use store::{CertificateStore, Holder, Provenance, StoreOptions, StoredCertificate};
 pub use text::{pem_certificate, pem_encrypted_private_key, pem_private_key};
