@@ -12,6 +12,7 @@ use waxseal_policy::transaction as policy;
 use crate::carry_out::{Bcc, CarryOut};
 use crate::copies::group;
 use crate::generation::Generation;
+use crate::harvest;
 use crate::host_calls::HostCalls;
 use crate::outcome::{Delivery, Disposition, Outcome, Refused};
 use crate::replies;
@@ -57,6 +58,7 @@ impl Engine {
                     disposition,
                     generation: id,
                     decision: None,
+                    harvested: Ok(0),
                 }
             }
         }
@@ -85,10 +87,15 @@ fn decide(generation: Arc<Generation>, transaction: Transaction, message: Messag
         },
         Verdict::Discard => Disposition::Discard,
     };
+    let harvested = match &disposition {
+        Disposition::Deliver(_) => harvest::keep(&calls, &decision.plan, &transaction.message),
+        _ => Ok(0),
+    };
     Outcome {
         disposition,
         generation: generation.id.clone(),
         decision: Some(decision),
+        harvested,
     }
 }
 

@@ -281,12 +281,7 @@ impl Capabilities for HostCalls {
     }
 
     fn check_harvest(&self, recipe: &Recipe) -> Result<(), CallError> {
-        let _ = self.opener.layers(self, recipe);
-        Err(CallError::new(
-            ErrorKind::Failed,
-            "harvest.no-store",
-            "the policy has no store to keep certificates in",
-        ))
+        crate::harvest::check(self, &self.opener.layers(self, recipe))
     }
 }
 

@@ -11,6 +11,7 @@ mod certificates;
 mod copies;
 mod engine;
 mod generation;
+mod harvest;
 mod host_calls;
 mod inbound;
 mod layers;

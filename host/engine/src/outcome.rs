@@ -16,6 +16,9 @@ pub struct Outcome {
     pub generation: String,
     /// Plan and trace of the filters; `None` when the message never reached them.
     pub decision: Option<Decision>,
+    /// How many certificates of the message were kept, or why they could not be. That changes
+    /// nothing for the message.
+    pub harvested: Result<usize, CallError>,
 }
 
 /// What to do, for each recipient or for all of them.
@@ -131,6 +134,10 @@ impl Outcome {
             Disposition::Discard => json!({ "disposition": "discard" }),
         };
         report["generation"] = json!(self.generation);
+        report["harvested"] = match &self.harvested {
+            Ok(count) => json!(count),
+            Err(error) => error_report(error),
+        };
         if let Some(decision) = &self.decision {
             report["decided-by"] = json!(decision.decided_by);
             report["filter-failures"] = decision

@@ -1,8 +1,9 @@
 //! The rules of the plan as a table.
 
 use super::*;
-use crate::plan::HeaderEdit;
+use crate::plan::{HeaderEdit, Opening};
 use crate::support::{MAIL, People, address, transaction, transaction_to};
+use std::sync::Arc;
 use waxseal_message::{Limits, Message};
 
 fn table() -> Table {
@@ -289,4 +290,66 @@ fn an_unknown_profile_changes_nothing() {
     let error = table.apply("nobody", Timing::Now, None, &People);
     assert_eq!(error.unwrap_err().code, "profile.unknown");
     assert!(table.plan.rows[0].message.steps.is_empty());
+}
+
+/// The message `subject`, decrypted for these from one that says `closed`.
+fn decrypted_for(readers: Vec<Address>, subject: &str) -> Recipe {
+    let opened = message(subject);
+    Recipe {
+        opening: Some(Arc::new(Opening {
+            key: opened.digest,
+            readers: Some(readers),
+            closed: message("closed"),
+        })),
+        ..opened
+    }
+}
+
+#[test]
+fn rule_13_others_keep_the_message_as_it_came() {
+    let mut table = table();
+    let opened = decrypted_for(ben(), "opened");
+    table.set_message(&opened, &People).unwrap();
+    assert_eq!(subjects(&table), ["opened", "closed"]);
+    let added = address("dora@example.com");
+    table.add_recipient(&added, &People).unwrap();
+    assert_eq!(subjects(&table), ["opened", "closed", "closed"]);
+}
+
+#[test]
+fn rule_13_nobody_is_routed_what_was_decrypted_for_others() {
+    let mut table = table();
+    let opened = decrypted_for(ben(), "opened");
+    let both = [ben(), carl()].concat();
+    let error = table.route(&both, &opened, &People).unwrap_err();
+    assert_eq!(
+        (&error.code[..], error.subject.as_deref()),
+        ("open.other-recipient", Some("carl@example.net"))
+    );
+    assert_eq!(subjects(&table), ["hello", "hello"]);
+    table.route(&ben(), &opened, &People).unwrap();
+    assert_eq!(subjects(&table), ["opened", "hello"]);
+}
+
+#[test]
+fn rule_13_an_envelope_around_what_was_decrypted_is_for_its_readers_too() {
+    let mut table = table();
+    let mut opened = decrypted_for(ben(), "opened");
+    opened.steps = to_order(ProtectionMode::Sign, "").steps;
+    table.set_message(&opened, &People).unwrap();
+    assert_eq!(subjects(&table), ["opened", "closed"]);
+    let steps = |row: usize| table.plan.rows[row].message.steps.len();
+    assert_eq!((steps(0), steps(1)), (1, 0));
+}
+
+#[test]
+fn what_a_failed_filter_wanted_to_harvest_is_forgotten() {
+    let mut before = table();
+    before.harvest([1; 32]);
+    let mut left = before.clone();
+    left.harvest([2; 32]);
+    left.harvest([2; 32]);
+    assert_eq!(left.plan.harvests, [[1; 32], [2; 32]]);
+    before.undo(left);
+    assert_eq!(before.plan.harvests, [[1; 32]]);
 }
