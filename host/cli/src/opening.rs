@@ -4,21 +4,20 @@
 mod identities;
 pub(crate) mod layers;
 mod source;
-mod trust;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use waxseal_message::Limits;
+use waxseal_pki::TrustPolicy;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::open::{self, Opened, Opening, Secret, SignerRule};
-use waxseal_smime::{Clock, Identity, Time};
+use waxseal_smime::{Certificate, Identity, Time, Trust};
 
-use crate::clock::{self, CommandClock};
 use crate::report::Failure;
+use crate::trust_args::TrustArgs;
 use identities::{IdentityArgs, SecretArgs};
 use source::{Source, SourceArgs};
-use trust::{CommandTrust, TrustArgs};
 
 /// Clocks may differ by as much: five minutes.
 const CLOCK_SKEW: i64 = 300;
@@ -35,18 +34,13 @@ pub(crate) struct OpeningArgs {
     #[command(flatten)]
     trust: TrustArgs,
 
-    /// Read algorithms and keys that are for old mail only (SHA-1, 3DES, RC2, RSA-1024); they
-    /// are reported
-    #[arg(long)]
-    allow_weak: bool,
+    /// Do not look at certificate paths: a signature can be valid without one
+    #[arg(long, conflicts_with = "anchor")]
+    no_trust: bool,
 
     /// Do not compare the signer with From
     #[arg(long)]
     any_signer: bool,
-
-    /// The time that it is (RFC 3339), at which certificates must be valid
-    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
-    at: Option<Time>,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -64,7 +58,9 @@ pub(crate) struct OpeningArgs {
 pub(crate) struct Opener {
     identities: Vec<Identity>,
     secrets: Vec<Secret>,
-    trust: CommandTrust,
+    /// `None`: paths are not looked at.
+    trust: Option<TrustPolicy>,
+    certificates: Vec<Certificate>,
     source: Source,
     limits: Limits,
     now: Time,
@@ -76,16 +72,19 @@ pub(crate) struct Opener {
 impl OpeningArgs {
     /// Reads all files.
     pub(crate) fn read(&self) -> Result<Opener, Failure> {
-        let now = CommandClock::from(self.at).now();
         let limits = Limits::default();
         Ok(Opener {
             identities: self.identities.read()?,
             secrets: self.secrets.read()?,
-            trust: self.trust.read()?,
+            trust: match self.no_trust {
+                true => None,
+                false => Some(self.trust.policy()?),
+            },
+            certificates: self.trust.certificates()?,
             source: self.source.read(&limits)?,
             limits,
-            now,
-            allow_weak: self.allow_weak,
+            now: self.trust.now(),
+            allow_weak: self.trust.allow_weak(),
             rule: if self.any_signer {
                 SignerRule::Anybody
             } else {
@@ -104,8 +103,8 @@ impl Opener {
             limits: &self.limits,
             keys: self.identities.iter().collect(),
             secrets: &self.secrets,
-            trust: self.trust.judge(),
-            certificates: &self.trust.certificates,
+            trust: self.trust.as_ref().map(|trust| trust as &dyn Trust),
+            certificates: &self.certificates,
             allow_weak: self.allow_weak,
             clock_skew: CLOCK_SKEW,
         };

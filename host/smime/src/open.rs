@@ -10,8 +10,13 @@
 //! stays as it came. No plain text is given out before the end of the data is authenticated or
 //! unpadded (rule 8), and what was wrong with a key or a ciphertext is never said.
 
+mod author;
+mod below;
 mod envelope;
+mod fit;
+mod object;
 mod report;
+mod restore;
 mod signature;
 mod state;
 mod walk;
@@ -80,6 +85,8 @@ pub struct Opened {
     /// made fit for the next hop (rule 8). The message as it came when nothing came off, `None`
     /// for a bare CMS object whose content is no MIME entity.
     pub message: Option<Message>,
+    /// It was a bare CMS object: no message whose author the signers could be.
+    pub is_bare: bool,
 }
 
 /// What a layer is.

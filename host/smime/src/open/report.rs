@@ -6,14 +6,14 @@
 use super::{Chain, FromMatch, Layer, Opened, Problem, Signature, State};
 use crate::certificate::Certificate;
 use crate::recipients::RecipientId;
-use crate::trust::{DistrustKind, Revocation};
+use crate::trust::Revocation;
 use serde_json::{Value, json};
 
 /// Whether the signer must be the author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignerRule {
-    /// The signer's certificate must name From, or Sender (RFC 8550 §3). A bare CMS object has
-    /// no From, so nothing is compared there.
+    /// The signer's certificate must name From, or Sender (RFC 8550 §3). Of a bare CMS object
+    /// that holds no From there is nothing to compare.
     Author,
     /// Anybody may have signed.
     Anybody,
@@ -49,8 +49,12 @@ impl Opened {
             return bad(worst.name());
         }
         let mut signatures = self.layers.iter().flat_map(|layer| &layer.signatures);
-        let is_stranger = |signature: &Signature| signature.from != FromMatch::Matches;
-        if rule == SignerRule::Author && self.message.is_some() && signatures.any(is_stranger) {
+        let is_stranger = |signature: &Signature| match signature.from {
+            FromMatch::Matches => false,
+            FromMatch::Absent => !self.is_bare,
+            _ => true,
+        };
+        if rule == SignerRule::Author && signatures.any(is_stranger) {
             return bad("signer-mismatch");
         }
         let is_signed = self.layers.iter().any(|layer| layer.state == State::Valid);
@@ -131,26 +135,15 @@ fn chain(chain: &Chain) -> Value {
                     Revocation::NotChecked => "not-checked",
                 },
                 "policies": path.policies,
+                "weak": path.weak,
             })
         }
         Chain::Distrusted(distrust) => json!({
-            "state": distrust_name(distrust.kind),
+            "state": distrust.kind.name(),
             "code": distrust.code,
             "message": distrust.message,
             "subject": distrust.subject,
         }),
-    }
-}
-
-const fn distrust_name(kind: DistrustKind) -> &'static str {
-    match kind {
-        DistrustKind::Untrusted => State::Untrusted.name(),
-        DistrustKind::Expired => State::Expired.name(),
-        DistrustKind::NotYetValid => State::NotYetValid.name(),
-        DistrustKind::Revoked => State::Revoked.name(),
-        DistrustKind::RevocationUnknown => State::RevocationUnknown.name(),
-        DistrustKind::Weak => State::Weak.name(),
-        DistrustKind::Usage => State::WrongUsage.name(),
     }
 }
 

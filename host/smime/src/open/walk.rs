@@ -1,19 +1,28 @@
-//! From the outside in: which layer the root entity is, what is inside, and the message that is
-//! left when layers come off.
+//! From the outside in: which layers there are, and what is left when some of them come off.
+//!
+//! The layers are taken off once, as far as the keys reach; [`open`], [`unwrap_signature`] and
+//! [`decrypt`] are views of that. What an encrypted layer held is given out only when the layer
+//! is in order: never when it is damaged or suspicious (rule 8).
 
-use super::{Layer, LayerKind, Opened, Opening, State, envelope, signature};
-use crate::asn1::joined;
-use crate::classify::{Claim, claim};
-use crate::cms_object::{Cms, read_cms};
+use super::object::{Object, Taken, object, take};
+use super::{Layer, LayerKind, Opened, Opening, Problem, State};
+use super::{author, below, fit, restore};
 use bytes::Bytes;
-use waxseal_message::{Message, Part, entity};
+use waxseal_message::Message;
 
 /// Layers within layers are read no further than this.
 const MAX_LAYERS: usize = 16;
 
 /// Opens all layers, as far as the keys reach.
 pub fn open(message: &Message, opening: &Opening<'_>) -> Opened {
-    walk(message, opening, |_| false).0
+    let walk = Walk::of(message, opening);
+    let depth = walk.depth();
+    Opened {
+        content: walk.content(depth),
+        message: Some(walk.message(depth, opening)),
+        is_bare: false,
+        layers: walk.into_layers(),
+    }
 }
 
 /// A message with some layers off.
@@ -27,40 +36,26 @@ pub struct Unwrapped {
 }
 
 /// Takes off the outermost layer, when it is a signature; whatever its state. `None` when it is
-/// none.
+/// none, or has no content.
 pub fn unwrap_signature(message: &Message, opening: &Opening<'_>) -> Option<Unwrapped> {
-    unwrap(message, opening, |layer| layer.kind.name() == "signed")
+    let walk = Walk::of(message, opening);
+    let is_signature = |step: &Step| step.layer.kind.name() == "signed" && step.inside.is_some();
+    let first = walk.steps.first()?;
+    is_signature(first).then(|| walk.unwrapped(1, opening))
 }
 
 /// Takes off everything up to and with the outermost encrypted layer. The error is that layer
 /// (closed, without a key, damaged), or `None` when there is no such layer.
 pub fn decrypt(message: &Message, opening: &Opening<'_>) -> Result<Unwrapped, Option<Layer>> {
-    let (opened, _) = walk(message, opening, |layer| layer.kind.name() == "encrypted");
-    let last = opened.layers.last().cloned();
-    let encrypted = last.filter(|layer| layer.kind.name() == "encrypted");
-    match encrypted {
-        Some(layer) if !layer.state.is_good() => Err(Some(layer)),
-        Some(_) => unwrap(message, opening, |layer| layer.kind.name() == "encrypted").ok_or(None),
-        None => Err(None),
+    let walk = Walk::of(message, opening);
+    let is_encrypted = |step: &Step| step.layer.kind.name() == "encrypted";
+    let position = walk.steps.iter().position(is_encrypted).ok_or(None)?;
+    if position < walk.depth() {
+        Ok(walk.unwrapped(position + 1, opening))
+    } else {
+        let layers = walk.into_layers();
+        Err(layers.into_iter().nth(position))
     }
-}
-
-fn unwrap(
-    message: &Message,
-    opening: &Opening<'_>,
-    last: impl Fn(&Layer) -> bool,
-) -> Option<Unwrapped> {
-    let (opened, inside) = walk(message, opening, &last);
-    let taken = opened.layers;
-    if !taken.last().is_some_and(&last) {
-        return None;
-    }
-    let inside = inside.map(|entity| walk(&entity, opening, |_| false).0.layers);
-    Some(Unwrapped {
-        taken,
-        message: opened.message?,
-        inside: inside.unwrap_or_default(),
-    })
 }
 
 /// The octets are no CMS object.
@@ -69,142 +64,232 @@ fn unwrap(
 pub struct NotCms;
 
 /// Opens a bare CMS object, and the layers inside it. `detached` is the content of a signature
-/// that came apart.
+/// that came apart. What is inside may be a CMS object again, or a MIME entity; its own header
+/// fields are those that signers are compared with.
 pub fn open_cms(
     octets: &[u8],
     detached: Option<&[u8]>,
     opening: &Opening<'_>,
 ) -> Result<Opened, NotCms> {
-    let authors = Message::parse(Bytes::new(), opening.limits).map_err(|_| NotCms)?;
-    let (layer, content) = cms(octets, detached, &authors, opening).ok_or(NotCms)?;
-    let mut opened = Opened {
-        layers: vec![layer],
-        content: content.map(Bytes::from),
-        message: None,
-    };
-    let entity = opened.content.clone();
-    let entity = entity.and_then(|octets| Message::parse(octets, opening.limits).ok());
-    if let Some(entity) = entity {
-        let inside = walk(&entity, opening, |_| false).0;
-        opened.layers.extend(inside.layers);
-        opened.content = inside.content.or(opened.content);
+    let nobody = Message::parse(Bytes::new(), opening.limits).map_err(|_| NotCms)?;
+    let first = Object::Cms(Bytes::copy_from_slice(octets));
+    let walk = Walk::start(first, nobody, detached, opening);
+    if walk.steps.is_empty() {
+        return Err(NotCms);
     }
-    Ok(opened)
-}
-
-/// Takes layers off until one is `last`, or none comes off. Also gives what is left, as an
-/// entity with the octets that were inside.
-fn walk(
-    message: &Message,
-    opening: &Opening<'_>,
-    last: impl Fn(&Layer) -> bool,
-) -> (Opened, Option<Message>) {
-    let mut layers = Vec::new();
-    let mut content: Option<Bytes> = None;
-    let mut next = Some(message.clone());
-    while let Some(entity) = next.take().filter(|_| layers.len() < MAX_LAYERS) {
-        let Some((layer, inside)) = layer(&entity.root(), message, opening) else {
-            next = Some(entity);
-            break;
-        };
-        let stop = last(&layer);
-        layers.push(layer);
-        if let Some(inside) = inside {
-            content = Some(inside.clone().into());
-            next = Message::parse(inside, opening.limits).ok();
-        }
-        if stop {
-            break;
-        }
-    }
-    let left = content.as_ref().and_then(|_| next);
-    let message = match &left {
-        None => message.clone(),
-        Some(entity) => assemble(message, entity, opening),
-    };
-    let opened = Opened {
-        layers,
+    let depth = walk.depth();
+    let content = walk.content(depth);
+    let innermost = depth.checked_sub(1).and_then(|last| walk.steps.get(last));
+    let entity = innermost.and_then(Step::entity);
+    Ok(Opened {
+        message: entity
+            .filter(|entity| is_mime(entity))
+            .map(|entity| fit::whole(entity, opening)),
         content,
-        message: Some(message),
-    };
-    (opened, left)
+        is_bare: true,
+        layers: walk.into_layers(),
+    })
 }
 
-fn assemble(outer: &Message, inner: &Message, opening: &Opening<'_>) -> Message {
-    let prepared = entity::prepare(inner);
-    let outer = entity::prepare(outer).outer;
-    let mut octets = entity::assemble(&outer, &[], b"").to_vec();
-    octets.truncate(octets.len().saturating_sub(2));
-    octets.extend_from_slice(&prepared.entity);
-    Message::parse(octets, opening.limits).unwrap_or_else(|_| inner.clone())
+/// Whether octets of any kind read as a MIME entity: it has a field that says so.
+fn is_mime(entity: &Message) -> bool {
+    let mut fields = entity.fields();
+    fields.any(|field| field.is_content() || field.is_named("MIME-Version"))
 }
 
-/// The layer that a part is, and the entity inside it if it came off.
-fn layer(
-    part: &Part<'_>,
-    authors: &Message,
-    opening: &Opening<'_>,
-) -> Option<(Layer, Option<Vec<u8>>)> {
-    let malformed = || Some((Layer::new(LayerKind::Malformed, State::Malformed), None));
-    match claim(part) {
-        Claim::None => None,
-        Claim::Detached => detached(part, authors, opening).or_else(malformed),
-        Claim::Opaque => opaque(part, authors, opening).or_else(malformed),
-        Claim::PerhapsOpaque => opaque(part, authors, opening),
+/// One layer, and what was inside it.
+struct Step {
+    layer: Layer,
+    inside: Option<Inside>,
+}
+
+struct Inside {
+    octets: Bytes,
+    object: Result<Object, Problem>,
+}
+
+impl Step {
+    fn entity(&self) -> Option<&Message> {
+        match &self.inside.as_ref()?.object {
+            Ok(Object::Entity(entity)) => Some(entity),
+            _ => None,
+        }
     }
 }
 
-fn detached(
-    part: &Part<'_>,
-    authors: &Message,
-    opening: &Opening<'_>,
-) -> Option<(Layer, Option<Vec<u8>>)> {
-    let (content, signature) = (part.child(0)?, part.child(1)?);
-    let octets = signature.decoded();
-    let Ok(Cms::Signed(signed)) = read_cms(&octets) else {
-        return None;
-    };
-    let kind = LayerKind::SignedDetached;
-    let layer = signature::verify(kind, &signed, content.raw(), authors, opening);
-    Some((layer, Some(content.raw().to_vec())))
+/// All layers, and the message that they are of.
+struct Walk {
+    outer: Message,
+    steps: Vec<Step>,
+    /// S/MIME parts that are no layers of the message (rule 9).
+    below: Vec<Layer>,
+    restored: restore::Restored,
 }
 
-fn opaque(
-    part: &Part<'_>,
-    authors: &Message,
-    opening: &Opening<'_>,
-) -> Option<(Layer, Option<Vec<u8>>)> {
-    cms(&part.decoded(), None, authors, opening)
+impl Walk {
+    fn of(message: &Message, opening: &Opening<'_>) -> Self {
+        let first = Object::Entity(message.clone());
+        Self::start(first, message.clone(), None, opening)
+    }
+
+    fn start(
+        first: Object,
+        outer: Message,
+        detached: Option<&[u8]>,
+        opening: &Opening<'_>,
+    ) -> Self {
+        let (mut steps, left) = steps(first, &outer, detached, opening);
+        judge_unauthenticated(&mut steps);
+        let is_encrypted = steps
+            .iter()
+            .any(|step| step.layer.kind.name() == "encrypted");
+        let mut walk = Self {
+            below: match &left {
+                Some(entity) => below::layers(entity, is_encrypted),
+                None => Vec::new(),
+            },
+            outer,
+            steps,
+            restored: restore::Restored::default(),
+        };
+        walk.restore(left.as_ref(), opening);
+        walk
+    }
+
+    /// How many layers come off: the first ones, to one whose content is not given out.
+    fn depth(&self) -> usize {
+        let is_open = |step: &Step| step.inside.is_some();
+        self.steps.iter().take_while(|step| is_open(step)).count()
+    }
+
+    fn content(&self, depth: usize) -> Option<Bytes> {
+        let inside = self.steps.get(depth.checked_sub(1)?)?.inside.as_ref()?;
+        Some(inside.octets.clone())
+    }
+
+    /// The protected fields of the payload, and the signers compared with the author that it
+    /// has with them.
+    fn restore(&mut self, payload: Option<&Message>, opening: &Opening<'_>) {
+        let payload = payload.filter(|_| self.depth() == self.steps.len());
+        let Some(payload) = payload else { return };
+        let layers: Vec<&Layer> = self.steps.iter().map(|step| &step.layer).collect();
+        self.restored = restore::restored(&self.outer, payload, &layers, opening);
+        let authors = match &self.restored.authors {
+            Some(authors) => authors,
+            // A bare object has no header of its own.
+            None if self.outer.field_count() == 0 => payload,
+            None => return,
+        };
+        for step in &mut self.steps {
+            for signature in &mut step.layer.signatures {
+                signature.from = author::compared(signature.signer.as_ref(), authors);
+            }
+        }
+        let problem = self.restored.problem.take();
+        if let Some(step) = self.steps.last_mut() {
+            step.layer.problem = step.layer.problem.take().or(problem);
+        }
+    }
+
+    /// The message without its first layers.
+    fn message(&self, depth: usize, opening: &Opening<'_>) -> Message {
+        let last = depth.checked_sub(1).and_then(|last| self.steps.get(last));
+        let Some(entity) = last.and_then(Step::entity) else {
+            return self.outer.clone();
+        };
+        let left = self.steps.get(depth..).unwrap_or_default();
+        // Protected fields that are still encrypted stay inside.
+        let is_closed = left
+            .iter()
+            .any(|step| step.layer.kind.name() == "encrypted");
+        let fields = self.restored.fields.as_deref().filter(|_| !is_closed);
+        let body = self.restored.body.as_ref().filter(|_| left.is_empty());
+        fit::message(&self.outer, fields, body.unwrap_or(entity), opening)
+    }
+
+    fn unwrapped(self, depth: usize, opening: &Opening<'_>) -> Unwrapped {
+        let message = self.message(depth, opening);
+        let mut taken = self.into_layers();
+        let inside = taken.split_off(depth.min(taken.len()));
+        Unwrapped {
+            taken,
+            message,
+            inside,
+        }
+    }
+
+    fn into_layers(self) -> Vec<Layer> {
+        let steps = self.steps.into_iter().map(|step| step.layer);
+        steps.chain(self.below).collect()
+    }
 }
 
-fn cms(
-    octets: &[u8],
-    detached: Option<&[u8]>,
+/// Takes off all layers. Also gives the entity that has none.
+fn steps(
+    first: Object,
     authors: &Message,
+    mut detached: Option<&[u8]>,
     opening: &Opening<'_>,
-) -> Option<(Layer, Option<Vec<u8>>)> {
-    match read_cms(octets).ok()? {
-        Cms::Signed(signed) => {
-            let kind = if signed.signers.is_empty() {
-                LayerKind::CertificatesOnly
-            } else {
-                LayerKind::SignedOpaque
-            };
-            let content = signed.content.as_ref();
-            let content = content.map(|content| joined(content).into_owned());
-            let content = content.or_else(|| detached.map(<[u8]>::to_vec));
-            let over = content.as_deref().unwrap_or_default();
-            let layer = signature::verify(kind, &signed, over, authors, opening);
-            Some((layer, content))
+) -> (Vec<Step>, Option<Message>) {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut next = first;
+    loop {
+        let Some(taken) = take(&next, detached.take(), authors, opening) else {
+            return (steps, next.into_entity());
+        };
+        if steps.len() == MAX_LAYERS {
+            steps.push(too_deep());
+            return (steps, None);
         }
-        Cms::Enveloped(envelope) => {
-            Some(envelope::decrypt(LayerKind::Enveloped, &envelope, opening))
+        let Taken { layer, content } = taken;
+        let inside = content.map(|octets| Inside {
+            object: object(octets.clone(), opening),
+            octets,
+        });
+        let object = inside.as_ref().map(|inside| inside.object.clone());
+        steps.push(Step { layer, inside });
+        match object {
+            Some(Ok(object)) => next = object,
+            Some(Err(problem)) => {
+                steps.push(unreadable(problem));
+                return (steps, None);
+            }
+            None => return (steps, None),
         }
-        Cms::AuthEnveloped(envelope) => Some(envelope::decrypt(
-            LayerKind::AuthEnveloped,
-            &envelope,
-            opening,
-        )),
-        Cms::Compressed => Some((Layer::new(LayerKind::Compressed, State::Closed), None)),
+    }
+}
+
+fn too_deep() -> Step {
+    unreadable(Problem {
+        code: "layers.too-many",
+        message: format!("more than {MAX_LAYERS} layers within each other"),
+    })
+}
+
+fn unreadable(problem: Problem) -> Step {
+    let mut layer = Layer::new(LayerKind::Malformed, State::Malformed);
+    layer.problem = Some(problem);
+    Step {
+        layer,
+        inside: None,
+    }
+}
+
+/// Rule 8: what came out of an unauthenticated envelope is authentic when a valid signature is
+/// directly inside (compression apart). Otherwise it is kept back if it looks like an attack.
+fn judge_unauthenticated(steps: &mut [Step]) {
+    for at in 0..steps.len() {
+        let (before, inside) = steps.split_at_mut(at + 1);
+        let Some(step) = before.last_mut() else {
+            continue;
+        };
+        if step.layer.state != State::DecryptedUnauthenticated {
+            continue;
+        }
+        let mut inside = inside.iter().map(|step| &step.layer);
+        let next = inside.find(|layer| layer.kind != LayerKind::Compressed);
+        if next.is_some_and(|layer| layer.state == State::Valid) {
+            step.layer.state = State::Decrypted;
+        }
     }
 }
