@@ -23,9 +23,6 @@ pub struct Origin {
     /// Which From addresses an authenticated user may use beside its own: addresses,
     /// `*@domain`, or `*`.
     pub users: BTreeMap<String, Vec<String>>,
-    /// By what name our results stand in Authentication-Results (RFC 8601 §2.5). `None`: we
-    /// write none, and know none as ours.
-    pub authserv_id: Option<String>,
 }
 
 /// Why a message is not ours to sign.
@@ -121,7 +118,6 @@ mod tests {
                 ),
                 ("daemon".into(), vec!["*".into()]),
             ]),
-            authserv_id: None,
         }
     }
 

@@ -134,6 +134,8 @@ fn opaque(root: &Part<'_>) -> Option<Protected> {
                 .is_plausible()
                 .then_some(Protected::Encrypted { within_floor })
         }
-        Cms::Compressed => Some(Protected::Compressed),
+        Cms::Compressed(_) => Some(Protected::Compressed),
+        // No recipients, no signer: nothing that S/MIME sends.
+        Cms::Encrypted(_) | Cms::Digested(_) | Cms::Unsupported => None,
     }
 }

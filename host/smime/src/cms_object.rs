@@ -1,20 +1,28 @@
 //! ContentInfo (RFC 5652 §3): which CMS object some octets are.
 
 use crate::asn1::{Element, Malformed, tag};
-use crate::enveloped_data::Envelope;
+use crate::enveloped_data::{EncryptedData, Envelope};
+use crate::plain_data::{CompressedData, DigestedData};
 use crate::signed_data::SignedData;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911;
 
 /// id-ct-compressedData (RFC 3274 §1.1).
 const COMPRESSED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.9");
+/// signedAndEnvelopedData (PKCS #7 v1.5, RFC 2315 §11), which CMS left out.
+const SIGNED_AND_ENVELOPED_DATA: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.4");
 
 /// A CMS object, read in place.
 pub(crate) enum Cms<'a> {
     Signed(SignedData<'a>),
     Enveloped(Envelope<'a>),
     AuthEnveloped(Envelope<'a>),
-    Compressed,
+    Encrypted(EncryptedData<'a>),
+    Digested(DigestedData<'a>),
+    Compressed(CompressedData<'a>),
+    /// A content type that nobody here reads, such as SignedAndEnvelopedData of PKCS #7.
+    Unsupported,
 }
 
 /// Reads one ContentInfo that fills the octets, in BER or DER.
@@ -35,7 +43,12 @@ pub(crate) fn read_cms(octets: &[u8]) -> Result<Cms<'_>, Malformed> {
         rfc5911::ID_CT_AUTH_ENVELOPED_DATA => {
             Envelope::read_authenticated(content).map(Cms::AuthEnveloped)
         }
-        COMPRESSED_DATA if content.tag == tag::SEQUENCE => Ok(Cms::Compressed),
+        rfc5911::ID_ENCRYPTED_DATA => EncryptedData::read(content).map(Cms::Encrypted),
+        rfc5911::ID_DIGESTED_DATA => DigestedData::read(content).map(Cms::Digested),
+        COMPRESSED_DATA => CompressedData::read(content).map(Cms::Compressed),
+        SIGNED_AND_ENVELOPED_DATA | rfc5911::ID_CT_AUTH_DATA if content.tag == tag::SEQUENCE => {
+            Ok(Cms::Unsupported)
+        }
         _ => Err(Malformed),
     }
 }

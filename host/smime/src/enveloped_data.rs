@@ -1,19 +1,23 @@
 //! EnvelopedData (RFC 5652 §6) and AuthEnvelopedData (RFC 5083): writes one, and reads any as
-//! far as it can be seen without a key.
+//! far as it can be seen without a key. EncryptedData (RFC 5652 §8) is read beside them.
+
+mod cipher;
+mod read;
 
 use crate::Context;
 use crate::algorithm::{ContentCipher, KeyTransport};
 use crate::armor::SmimeType;
 use crate::asn1::{
-    Element, Malformed, Reader, algorithm, header, integer, object_identifier, octet_string,
-    sequence, set_of, tag,
+    algorithm, header, integer, object_identifier, octet_string, sequence, set_of, tag,
 };
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::recipient_info;
-use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5911;
 use zeroize::Zeroizing;
+
+pub(crate) use cipher::{ContentAlgorithm, Unreadable};
+pub(crate) use read::{EncryptedContent, EncryptedData, Envelope};
 
 /// A ContentInfo in pieces, so that the ciphertext is not copied.
 pub(crate) struct Written {
@@ -135,158 +139,5 @@ fn content_cipher_identifier(cipher: ContentCipher, nonce: &[u8]) -> Vec<u8> {
         algorithm(cipher.oid(), &sequence(&[&nonce, &integer(16)]))
     } else {
         algorithm(cipher.oid(), &nonce)
-    }
-}
-
-/// Any EnvelopedData or AuthEnvelopedData, in place.
-pub(crate) struct Envelope<'a> {
-    /// The SET OF RecipientInfo.
-    pub(crate) recipient_infos: Element<'a>,
-    /// Object identifier of the content cipher.
-    pub(crate) cipher: ObjectIdentifier,
-    /// Its parameters.
-    parameters: Option<Element<'a>>,
-    /// The pieces of the encrypted content.
-    content: Vec<&'a [u8]>,
-    /// The tag of AuthEnvelopedData.
-    mac: Option<&'a [u8]>,
-}
-
-impl<'a> Envelope<'a> {
-    pub(crate) fn read(element: Element<'a>) -> Result<Self, Malformed> {
-        let (envelope, mut rest) = Self::read_common(element)?;
-        // unprotectedAttrs [1].
-        rest.optional(tag::context(1))?;
-        if rest.is_empty() {
-            Ok(envelope)
-        } else {
-            Err(Malformed)
-        }
-    }
-
-    pub(crate) fn read_authenticated(element: Element<'a>) -> Result<Self, Malformed> {
-        let (mut envelope, mut rest) = Self::read_common(element)?;
-        // authAttrs [1], mac, unauthAttrs [2].
-        rest.optional(tag::context(1))?;
-        envelope.mac = Some(rest.expect(tag::OCTET_STRING)?.value);
-        rest.optional(tag::context(2))?;
-        if rest.is_empty() {
-            Ok(envelope)
-        } else {
-            Err(Malformed)
-        }
-    }
-
-    fn read_common(element: Element<'a>) -> Result<(Self, Reader<'a>), Malformed> {
-        if element.tag != tag::SEQUENCE {
-            return Err(Malformed);
-        }
-        let mut fields = element.children();
-        fields.expect(tag::INTEGER)?;
-        // originatorInfo.
-        fields.optional(tag::context(0))?;
-        let recipient_infos = fields.expect(tag::SET)?;
-        let mut info = fields.sequence()?;
-        info.object_identifier()?;
-        let mut cipher_fields = info.sequence()?;
-        let cipher = cipher_fields.object_identifier()?;
-        let parameters = if cipher_fields.is_empty() {
-            None
-        } else {
-            Some(cipher_fields.any()?)
-        };
-        // RFC 5652 §6.1: absent content is outside, and then this is no mail.
-        let content = info.any()?.octets(tag::context_primitive(0))?;
-        if !info.is_empty() {
-            return Err(Malformed);
-        }
-        Ok((
-            Self {
-                recipient_infos,
-                cipher,
-                parameters,
-                content,
-                mac: None,
-            },
-            fields,
-        ))
-    }
-
-    /// Each RecipientInfo.
-    pub(crate) fn recipients(&self) -> Result<Vec<Element<'a>>, Malformed> {
-        self.recipient_infos.children().elements()
-    }
-
-    /// Octets of ciphertext.
-    pub(crate) fn content_size(&self) -> usize {
-        self.content.iter().map(|piece| piece.len()).sum()
-    }
-
-    /// A structure that can hold an encrypted mail: recipients, and content of a size that its
-    /// cipher gives.
-    pub(crate) fn is_plausible(&self) -> bool {
-        let recipients = self.recipients().is_ok_and(|infos| {
-            !infos.is_empty()
-                && infos
-                    .iter()
-                    .all(|info| recipient_info::is_well_formed(*info))
-        });
-        let size = self.content_size();
-        let whole_blocks = size.is_multiple_of(16) || self.mac.is_some();
-        let known = ContentCipher::from_oid(self.cipher);
-        recipients && size > 0 && (known.is_none() || whole_blocks) && !self.reads_as_text()
-    }
-
-    /// Text in the place of a ciphertext. Three of eight octets of a ciphertext are printable;
-    /// that nine of ten are happens by chance once in 10^5 contents of sixteen octets and once
-    /// in 10^9 of thirty-two. It tells a mistake or a clumsy fake, not a cover for one.
-    fn reads_as_text(&self) -> bool {
-        let octets = self.content.iter().flat_map(|piece| piece.iter());
-        let printable = octets.filter(|octet| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
-        printable.count() * 10 > self.content_size() * 9
-    }
-
-    /// Rule 11: a plausible structure, AES in the container that goes with it, and every
-    /// recipient's key protected by an algorithm of ours.
-    pub(crate) fn is_within_floor(&self) -> bool {
-        let Some(cipher) = ContentCipher::from_oid(self.cipher) else {
-            return false;
-        };
-        let Ok(recipients) = self.recipients() else {
-            return false;
-        };
-        self.is_plausible()
-            && cipher.is_authenticated() == self.mac.is_some()
-            && self.has_parameters_of(cipher)
-            && recipients.into_iter().all(recipient_info::is_within_floor)
-    }
-
-    fn has_parameters_of(&self, cipher: ContentCipher) -> bool {
-        let Some(parameters) = self.parameters else {
-            return false;
-        };
-        if !cipher.is_authenticated() {
-            return parameters.tag == tag::OCTET_STRING && parameters.value.len() == 16;
-        }
-        // RFC 5084 §3.2: aes-ICVlen defaults to 12 and is the size of the tag.
-        let mut fields = parameters.children();
-        let nonce = fields
-            .expect(tag::OCTET_STRING)
-            .is_ok_and(|nonce| !nonce.value.is_empty());
-        let size = match fields.optional(tag::INTEGER) {
-            Ok(Some(size)) => size.value.to_vec(),
-            Ok(None) => vec![12],
-            Err(_) => return false,
-        };
-        let mac = self.mac.map_or(0, <[u8]>::len);
-        nonce && (12..=16).contains(&mac) && size == [mac as u8]
-    }
-
-    /// The name of the content cipher, or its object identifier.
-    pub(crate) fn cipher_name(&self) -> String {
-        match ContentCipher::from_oid(self.cipher) {
-            Some(cipher) => cipher.to_string(),
-            None => self.cipher.to_string(),
-        }
     }
 }

@@ -30,6 +30,7 @@ mod header_protection;
 mod identity;
 pub mod open;
 pub mod path;
+mod plain_data;
 mod provider;
 mod read_back;
 mod recipient_info;

@@ -12,6 +12,8 @@
 
 mod author;
 mod below;
+mod compressed;
+mod digested;
 mod envelope;
 mod fit;
 mod object;

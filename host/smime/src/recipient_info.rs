@@ -2,7 +2,10 @@
 //!
 //! RSA recipients get KeyTransRecipientInfo, EC and X25519 recipients KeyAgreeRecipientInfo
 //! with an ephemeral key of their own. The recipient is named by issuer and serial number, from
-//! the certificate's own octets.
+//! the certificate's own octets. Every kind is read.
+
+mod read;
+mod scheme;
 
 use crate::algorithm::{ContentCipher, DigestAlgorithm, KeyAlgorithm, KeyTransport};
 use crate::asn1::{
@@ -16,6 +19,12 @@ use crate::scheme::{digest_in_rsa, mask_generation};
 use crate::signed_data::issuer_and_serial;
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5911, rfc5912, rfc8410};
+
+pub(crate) use read::{AlgorithmIdentifier, KeyAgreement, OriginatorKey, RecipientInfo};
+pub(crate) use scheme::{
+    AgreementScheme, Derived, PasswordDerivation, agreement_scheme, key_wrap_of,
+    password_derivation, password_wrap, transport_scheme,
+};
 
 /// dhSinglePass-stdDH-sha256kdf-scheme and its kin (RFC 5753 §7.1.4).
 const SHA256_KDF: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.1.11.1");

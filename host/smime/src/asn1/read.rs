@@ -75,6 +75,15 @@ impl<'a> Reader<'a> {
         ObjectIdentifier::from_bytes(element.value).map_err(|_| Malformed)
     }
 
+    /// Nothing follows.
+    pub(crate) fn end(&self) -> Result<(), Malformed> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
     /// All elements to the end.
     pub(crate) fn elements(mut self) -> Result<Vec<Element<'a>>, Malformed> {
         let mut all = Vec::new();
@@ -97,6 +106,15 @@ impl<'a> Element<'a> {
     /// A reader over the contents.
     pub(crate) fn children(&self) -> Reader<'a> {
         Reader::new(self.value)
+    }
+
+    /// A reader over the contents, if this is a SEQUENCE.
+    pub(crate) fn fields(&self) -> Result<Reader<'a>, Malformed> {
+        if self.tag == tag::SEQUENCE {
+            Ok(self.children())
+        } else {
+            Err(Malformed)
+        }
     }
 
     /// The octets of a string type in its pieces. `primitive` is the identifier of the whole

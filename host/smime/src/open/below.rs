@@ -76,6 +76,9 @@ fn parsed_kind(part: &Part<'_>) -> Option<LayerKind> {
         Cms::Signed(_) => LayerKind::SignedOpaque,
         Cms::Enveloped(_) => LayerKind::Enveloped,
         Cms::AuthEnveloped(_) => LayerKind::AuthEnveloped,
-        Cms::Compressed => LayerKind::Compressed,
+        Cms::Encrypted(_) => LayerKind::EncryptedData,
+        Cms::Compressed(_) => LayerKind::Compressed,
+        Cms::Digested(_) => LayerKind::Digested,
+        Cms::Unsupported => LayerKind::Malformed,
     })
 }

@@ -4,7 +4,7 @@
 //! programs could see different content (RFC 1847 with more than two parts, content inside a
 //! detached signature, no content at all), the layer says so and is not valid.
 
-use super::{Layer, LayerKind, Opening, Problem, State, envelope, signature};
+use super::{Layer, LayerKind, Opening, Problem, State, compressed, digested, envelope, signature};
 use crate::asn1::{Element, joined, object_identifier, sequence, tag, tlv};
 use crate::classify::{Claim, claim, is_pkcs7_signature};
 use crate::cms_object::{Cms, read_cms};
@@ -257,7 +257,13 @@ fn cms(
         Cms::AuthEnveloped(envelope) => {
             envelope::decrypt(LayerKind::AuthEnveloped, &envelope, opening)
         }
-        Cms::Compressed => (Layer::new(LayerKind::Compressed, State::Unsupported), None),
+        Cms::Encrypted(data) => envelope::decrypt_data(&data, opening),
+        Cms::Compressed(data) => compressed::expand(&data, opening),
+        Cms::Digested(data) => digested::check(&data, opening),
+        Cms::Unsupported => {
+            let message = "a CMS content type that is not supported here";
+            return Some(closed(State::Unsupported, "layer.unsupported", message));
+        }
     };
     Some(Taken {
         layer,
