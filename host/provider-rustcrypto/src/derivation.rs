@@ -7,14 +7,14 @@ use waxseal_smime::{DigestAlgorithm, KeyDerivation, ProviderError};
 use zeroize::Zeroizing;
 
 pub(crate) fn derive(
-    derivation: KeyDerivation,
+    derivation: KeyDerivation<'_>,
     secret: &[u8],
     info: &[u8],
     size: usize,
 ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
     match derivation {
         KeyDerivation::X963(algorithm) => x963(algorithm, secret, info, size),
-        KeyDerivation::Hkdf(algorithm) => hkdf(algorithm, secret, info, size),
+        KeyDerivation::Hkdf { digest, salt } => hkdf(digest, salt, secret, info, size),
         KeyDerivation::Pbkdf2 { digest, iterations } => {
             pbkdf2(digest, iterations, secret, info, size)
         }
@@ -43,15 +43,17 @@ fn x963(
 
 fn hkdf(
     algorithm: DigestAlgorithm,
+    salt: &[u8],
     secret: &[u8],
     info: &[u8],
     size: usize,
 ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
     let mut out = Zeroizing::new(vec![0; size]);
+    let salt = Some(salt);
     match algorithm {
-        DigestAlgorithm::Sha256 => Hkdf::<sha2::Sha256>::new(None, secret).expand(info, &mut out),
-        DigestAlgorithm::Sha384 => Hkdf::<sha2::Sha384>::new(None, secret).expand(info, &mut out),
-        DigestAlgorithm::Sha512 => Hkdf::<sha2::Sha512>::new(None, secret).expand(info, &mut out),
+        DigestAlgorithm::Sha256 => Hkdf::<sha2::Sha256>::new(salt, secret).expand(info, &mut out),
+        DigestAlgorithm::Sha384 => Hkdf::<sha2::Sha384>::new(salt, secret).expand(info, &mut out),
+        DigestAlgorithm::Sha512 => Hkdf::<sha2::Sha512>::new(salt, secret).expand(info, &mut out),
         // RFC 8418 §2.2 has SHA-2 from 256 bits only.
         other => return Err(ProviderError::Unsupported(format!("HKDF with {other}"))),
     }
@@ -88,9 +90,15 @@ mod tests {
     use crate::test::hex;
 
     #[test]
-    fn hkdf_as_rfc_5869_test_case_3() {
-        let key = hkdf(DigestAlgorithm::Sha256, &[0x0b; 22], &[], 42).unwrap();
+    fn hkdf_as_rfc_5869_test_cases_1_and_3() {
+        let key = hkdf(DigestAlgorithm::Sha256, &[], &[0x0b; 22], &[], 42).unwrap();
         assert_eq!(key[..6], [0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63]);
+        let (salt, info) = (
+            hex("000102030405060708090a0b0c"),
+            hex("f0f1f2f3f4f5f6f7f8f9"),
+        );
+        let key = hkdf(DigestAlgorithm::Sha256, &salt, &[0x0b; 22], &info, 42).unwrap();
+        assert_eq!(key[..6], [0x3c, 0xb2, 0x5f, 0x25, 0xfa, 0xac]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Provider for RustCrypto {
 
     fn derive_key(
         &self,
-        derivation: KeyDerivation,
+        derivation: KeyDerivation<'_>,
         secret: &[u8],
         info: &[u8],
         size: usize,

@@ -207,7 +207,7 @@ impl Provider for Lying {
 
     fn derive_key(
         &self,
-        derivation: KeyDerivation,
+        derivation: KeyDerivation<'_>,
         secret: &[u8],
         info: &[u8],
         size: usize,

@@ -54,11 +54,16 @@ pub trait Hasher {
 
 /// How two parties derive a key-encryption key from an ECDH secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyDerivation {
+pub enum KeyDerivation<'a> {
     /// The KDF of ANSI X9.63 (SEC 1 §3.6.1), used by RFC 5753.
     X963(DigestAlgorithm),
-    /// HKDF without salt (RFC 8418 §2.2).
-    Hkdf(DigestAlgorithm),
+    /// HKDF (RFC 5869), used by RFC 8418 §2.2.
+    Hkdf {
+        /// The digest of HMAC.
+        digest: DigestAlgorithm,
+        /// User keying material; empty is the same as none.
+        salt: &'a [u8],
+    },
     /// PBKDF2 with HMAC (RFC 8018 §5.2), for password recipients (RFC 5652 §6.2.4). The secret
     /// is the password, `info` is the salt.
     Pbkdf2 {
@@ -123,7 +128,7 @@ pub trait Provider: Send + Sync {
     /// Derives `size` octets.
     fn derive_key(
         &self,
-        derivation: KeyDerivation,
+        derivation: KeyDerivation<'_>,
         secret: &[u8],
         info: &[u8],
         size: usize,

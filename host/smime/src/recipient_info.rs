@@ -85,7 +85,9 @@ fn oaep_parameters() -> Vec<u8> {
 }
 
 /// What goes with a kind of key: its identifier for the ephemeral one, the scheme, the KDF.
-fn agreement_of(key: &KeyAlgorithm) -> Option<(ObjectIdentifier, ObjectIdentifier, KeyDerivation)> {
+fn agreement_of(
+    key: &KeyAlgorithm,
+) -> Option<(ObjectIdentifier, ObjectIdentifier, KeyDerivation<'static>)> {
     let ec = rfc5912::ID_EC_PUBLIC_KEY;
     Some(match key {
         KeyAlgorithm::EcP256 => (ec, SHA256_KDF, KeyDerivation::X963(DigestAlgorithm::Sha256)),
@@ -94,7 +96,10 @@ fn agreement_of(key: &KeyAlgorithm) -> Option<(ObjectIdentifier, ObjectIdentifie
         KeyAlgorithm::X25519 => (
             rfc8410::ID_X_25519,
             HKDF_SHA256,
-            KeyDerivation::Hkdf(DigestAlgorithm::Sha256),
+            KeyDerivation::Hkdf {
+                digest: DigestAlgorithm::Sha256,
+                salt: &[],
+            },
         ),
         _ => return None,
     })

@@ -52,6 +52,8 @@ pub(crate) struct AgreementScheme {
     pub(crate) key_size: usize,
     /// DER of ECC-CMS-SharedInfo.
     pub(crate) shared_info: Vec<u8>,
+    /// RFC 8418 §2.2: user keying material is also the salt of HKDF.
+    pub(crate) salt: Vec<u8>,
 }
 
 /// How a password becomes a key-encryption key (RFC 8018 §5.2).
@@ -135,6 +137,7 @@ pub(crate) fn agreement_scheme(
         wrap,
         key_size,
         shared_info: shared_info(identifier.raw, key_size, ukm),
+        salt: ukm.unwrap_or_default().to_vec(),
     })
 }
 

@@ -98,7 +98,10 @@ fn agreed_key(
 ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
     let derivation = match scheme.derived {
         Derived::X963(digest) => KeyDerivation::X963(digest),
-        Derived::Hkdf(digest) => KeyDerivation::Hkdf(digest),
+        Derived::Hkdf(digest) => KeyDerivation::Hkdf {
+            digest,
+            salt: &scheme.salt,
+        },
     };
     provider.derive_key(derivation, secret, &scheme.shared_info, scheme.key_size)
 }
