@@ -7,7 +7,6 @@
 //! lines are made safe all the same, and a signature in there may break: it was judged before,
 //! on the octets as they were.
 
-use super::Opening;
 use bytes::Bytes;
 use waxseal_message::{Limits, Message, entity};
 
@@ -20,27 +19,27 @@ pub(super) fn message(
     outer: &Message,
     fields: Option<&[Bytes]>,
     inner: &Message,
-    opening: &Opening<'_>,
+    limits: &Limits,
 ) -> Message {
     match fields {
-        Some(fields) => assembled(fields, inner, opening),
-        None => assembled(&entity::prepare(outer).outer, inner, opening),
+        Some(fields) => assembled(fields, inner, limits),
+        None => assembled(&entity::prepare(outer).outer, inner, limits),
     }
 }
 
 /// An entity with the header fields that it has.
-pub(super) fn whole(inner: &Message, opening: &Opening<'_>) -> Message {
-    assembled(&entity::prepare(inner).outer, inner, opening)
+pub(super) fn whole(inner: &Message, limits: &Limits) -> Message {
+    assembled(&entity::prepare(inner).outer, inner, limits)
 }
 
-fn assembled(fields: &[Bytes], inner: &Message, opening: &Opening<'_>) -> Message {
+fn assembled(fields: &[Bytes], inner: &Message, limits: &Limits) -> Message {
     let head = entity::assemble(fields, &[], b"");
     // The empty line comes after the content's own fields.
     let head = head.strip_suffix(b"\r\n").unwrap_or(&head);
     let entity = entity::prepare(inner).entity;
     let octets = safe_lines([head, &entity].concat());
     // The limits were those of a message; what was added is within a margin of them.
-    Message::parse(octets.clone(), opening.limits)
+    Message::parse(octets.clone(), limits)
         .or_else(|_| Message::parse(octets, &Limits::UNLIMITED))
         .unwrap_or_else(|_| inner.clone())
 }

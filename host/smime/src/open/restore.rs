@@ -10,10 +10,10 @@
 
 mod legacy_display;
 
-use super::{FromMatch, Layer, Opening, Problem, State, author};
+use super::{FromMatch, Layer, Problem, State, author};
 use crate::classify::{Claim, claim};
 use bytes::Bytes;
-use waxseal_message::{Message, Part, entity};
+use waxseal_message::{Limits, Message, Part, entity};
 
 /// What the payload says about the header.
 #[derive(Default)]
@@ -74,7 +74,7 @@ pub(super) fn restored(
     outer: &Message,
     payload: &Message,
     layers: &[&Layer],
-    opening: &Opening<'_>,
+    limits: &Limits,
 ) -> Restored {
     let is_encrypted = layers.iter().any(|layer| layer.kind.name() == "encrypted");
     let is_authentic = layers.iter().any(|layer| layer.state == State::Valid)
@@ -82,7 +82,7 @@ pub(super) fn restored(
     if !is_encrypted && !is_authentic {
         return Restored::default();
     }
-    let Some((form, source)) = protected(outer, payload, opening) else {
+    let Some((form, source)) = protected(outer, payload, limits) else {
         return Restored::default();
     };
     let from = from(outer, &source, layers);
@@ -97,20 +97,20 @@ pub(super) fn restored(
         body: match form {
             Form::Wrapped => Some(source.clone()),
             _ if !is_encrypted => None,
-            Form::Hp => legacy_display::without_elements(payload, opening.limits),
-            Form::V1 => legacy_display::without_part(payload, opening.limits),
+            Form::Hp => legacy_display::without_elements(payload, limits),
+            Form::V1 => legacy_display::without_part(payload, limits),
         },
         authors: None,
     };
     restored.authors = restored
         .fields
         .as_ref()
-        .and_then(|fields| Message::parse(fields.concat(), opening.limits).ok());
+        .and_then(|fields| Message::parse(fields.concat(), limits).ok());
     restored
 }
 
 /// The message that has the protected fields.
-fn protected(outer: &Message, payload: &Message, opening: &Opening<'_>) -> Option<(Form, Message)> {
+fn protected(outer: &Message, payload: &Message, limits: &Limits) -> Option<(Form, Message)> {
     let root = payload.root();
     // RFC 9788 §2.1.1.
     if root
@@ -122,21 +122,21 @@ fn protected(outer: &Message, payload: &Message, opening: &Opening<'_>) -> Optio
     if root.parameter("protected-headers").as_deref() == Some("v1") {
         return Some((Form::V1, payload.clone()));
     }
-    let wrapped = wrapped(outer, &root, opening)?;
+    let wrapped = wrapped(outer, &root, limits)?;
     Some((Form::Wrapped, wrapped))
 }
 
 /// RFC 9788 §4.10.1: a message as the whole payload, itself without protection. A forwarded
 /// message looks the same; so it must say `forwarded=no`, or be the very message that is
 /// outside.
-fn wrapped(outer: &Message, root: &Part<'_>, opening: &Opening<'_>) -> Option<Message> {
+fn wrapped(outer: &Message, root: &Part<'_>, limits: &Limits) -> Option<Message> {
     if !matches!(
         root.media_type().as_str(),
         "message/rfc822" | "message/global"
     ) {
         return None;
     }
-    let inner = Message::parse(root.child(0)?.raw().to_vec(), opening.limits).ok()?;
+    let inner = Message::parse(root.child(0)?.raw().to_vec(), limits).ok()?;
     let is_protected =
         claim(&inner.root()) != Claim::None || inner.root().parameter("hp").is_some();
     let says_so = match root.parameter("forwarded") {
@@ -225,3 +225,6 @@ fn name_of(field: &[u8]) -> String {
         .trim_end()
         .to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,7 @@ pub fn open_cms(
     Ok(Opened {
         message: entity
             .filter(|entity| is_mime(entity))
-            .map(|entity| fit::whole(entity, opening)),
+            .map(|entity| fit::whole(entity, opening.limits)),
         content,
         is_bare: true,
         layers: walk.into_layers(),
@@ -173,7 +173,7 @@ impl Walk {
         let payload = payload.filter(|_| self.depth() == self.steps.len());
         let Some(payload) = payload else { return };
         let layers: Vec<&Layer> = self.steps.iter().map(|step| &step.layer).collect();
-        self.restored = restore::restored(&self.outer, payload, &layers, opening);
+        self.restored = restore::restored(&self.outer, payload, &layers, opening.limits);
         let authors = match &self.restored.authors {
             Some(authors) => authors,
             // A bare object has no header of its own.
@@ -204,7 +204,7 @@ impl Walk {
             .any(|step| step.layer.kind.name() == "encrypted");
         let fields = self.restored.fields.as_deref().filter(|_| !is_closed);
         let body = self.restored.body.as_ref().filter(|_| left.is_empty());
-        fit::message(&self.outer, fields, body.unwrap_or(entity), opening)
+        fit::message(&self.outer, fields, body.unwrap_or(entity), opening.limits)
     }
 
     fn unwrapped(self, depth: usize, opening: &Opening<'_>) -> Unwrapped {
