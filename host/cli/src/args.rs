@@ -8,14 +8,14 @@ use waxseal_message::Address;
 use waxseal_smime::{ContentCipher, DigestAlgorithm, HeaderProtection, KeyTransport, RsaScheme};
 
 use crate::commands::{
-    build, cert, check, demo, encrypt, init, inspect, new, open, run, sign, test,
+    build, cert, check, decrypt, demo, encrypt, init, inspect, new, open, run, sign, test, verify,
 };
 
 /// Signs and encrypts mail by policy; the policy is a program.
 #[derive(Parser)]
 #[command(name = "waxseal", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes are those of sysexits.h: 0 done, 64 usage, 65 bad data, \
+    after_help = "Exit codes are those of sysexits.h: 0 done, 1 not valid or not decrypted, 64 usage, 65 bad data, \
 66 no input, 69 refused, 70 our fault, 73 cannot create, 74 input or output, 75 try again, \
 77 denied, 78 configuration."
 )]
@@ -56,6 +56,10 @@ pub(crate) enum Command {
     Encrypt(encrypt::EncryptArgs),
     /// Take the S/MIME layers off a mail: verify, decrypt, and say what each is
     Open(open::OpenArgs),
+    /// Verify the signatures of a mail, and say whose they are
+    Verify(verify::VerifyArgs),
+    /// Take the encryption off a mail
+    Decrypt(decrypt::DecryptArgs),
     /// Make, show and choose certificates
     #[command(subcommand)]
     Cert(cert::CertCommand),

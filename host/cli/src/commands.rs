@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod cert;
 pub(crate) mod check;
+pub(crate) mod decrypt;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod explain;
@@ -13,6 +14,7 @@ pub(crate) mod open;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod test;
+pub(crate) mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Sign(args) => sign::run(args),
         Command::Encrypt(args) => encrypt::run(args),
         Command::Open(args) => open::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Decrypt(args) => decrypt::run(args),
         Command::Cert(command) => cert::run(command),
     }
 }

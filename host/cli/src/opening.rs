@@ -7,13 +7,15 @@ mod source;
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use clap::Args;
 use waxseal_message::Limits;
 use waxseal_pki::TrustPolicy;
 use waxseal_provider_rustcrypto::RustCrypto;
-use waxseal_smime::open::{self, Opened, Opening, Secret, SignerRule};
+use waxseal_smime::open::{self, Layer, Opened, Opening, Secret, SignerRule};
 use waxseal_smime::{Certificate, Identity, Time, Trust};
 
+use crate::output;
 use crate::report::Failure;
 use crate::trust_args::TrustArgs;
 use identities::{IdentityArgs, SecretArgs};
@@ -22,9 +24,9 @@ use source::{Source, SourceArgs};
 /// Clocks may differ by as much: five minutes.
 const CLOCK_SKEW: i64 = 300;
 
-/// What opening takes.
+/// The input, and what opens it.
 #[derive(Args)]
-pub(crate) struct OpeningArgs {
+pub(crate) struct SecretsArgs {
     #[command(flatten)]
     identities: IdentityArgs,
 
@@ -32,26 +34,33 @@ pub(crate) struct OpeningArgs {
     secrets: SecretArgs,
 
     #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
     trust: TrustArgs,
 
     /// Do not look at certificate paths: a signature can be valid without one
-    #[arg(long, conflicts_with = "anchor")]
+    #[arg(long, conflicts_with = "anchor", help_heading = "Trust")]
     no_trust: bool,
+}
+
+/// The same, with what becomes of it.
+#[derive(Args)]
+pub(crate) struct OpeningArgs {
+    #[command(flatten)]
+    secrets: SecretsArgs,
 
     /// Do not compare the signer with From
-    #[arg(long)]
+    #[arg(long, help_heading = "Trust")]
     any_signer: bool,
-
-    #[command(flatten)]
-    source: SourceArgs,
 
     /// The report as JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
 
     /// Where the innermost content goes
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
 /// All of it, read.
@@ -72,6 +81,34 @@ pub(crate) struct Opener {
 impl OpeningArgs {
     /// Reads all files.
     pub(crate) fn read(&self) -> Result<Opener, Failure> {
+        let mut opener = self.secrets.read()?;
+        if self.any_signer {
+            opener.rule = SignerRule::Anybody;
+        }
+        Ok(opener)
+    }
+
+    /// Writes the content that was reached, if any was.
+    pub(crate) fn write_content(&self, opened: &Opened) -> Result<(), Failure> {
+        match (&self.out, &opened.content) {
+            (Some(file), Some(content)) => output::write(Some(file), content),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints the report.
+    pub(crate) fn print(&self, opened: &Opened, rule: SignerRule) -> Result<(), Failure> {
+        if self.json {
+            output::print_json(&opened.to_json(rule))
+        } else {
+            output::print(layers::text(opened, rule))
+        }
+    }
+}
+
+impl SecretsArgs {
+    /// Reads all files.
+    pub(crate) fn read(&self) -> Result<Opener, Failure> {
         let limits = Limits::default();
         Ok(Opener {
             identities: self.identities.read()?,
@@ -85,19 +122,22 @@ impl OpeningArgs {
             limits,
             now: self.trust.now(),
             allow_weak: self.trust.allow_weak(),
-            rule: if self.any_signer {
-                SignerRule::Anybody
-            } else {
-                SignerRule::Author
-            },
+            rule: SignerRule::Author,
         })
     }
 }
 
+/// What decryption gives.
+pub(crate) enum Decrypted {
+    /// A mail, or the content of a bare CMS object.
+    Octets(Bytes),
+    /// The layer that stays closed; none when nothing is encrypted.
+    Not(Option<Box<Layer>>),
+}
+
 impl Opener {
-    /// Opens all layers.
-    pub(crate) fn open(&self) -> Result<Opened, Failure> {
-        let opening = Opening {
+    fn opening(&self) -> Opening<'_> {
+        Opening {
             provider: &RustCrypto,
             now: self.now,
             limits: &self.limits,
@@ -107,15 +147,36 @@ impl Opener {
             certificates: &self.certificates,
             allow_weak: self.allow_weak,
             clock_skew: CLOCK_SKEW,
-        };
+        }
+    }
+
+    /// Opens all layers.
+    pub(crate) fn open(&self) -> Result<Opened, Failure> {
         match &self.source {
-            Source::Mail(message) => Ok(open::open(message, &opening)),
+            Source::Mail(message) => Ok(open::open(message, &self.opening())),
             Source::Cms {
                 octets,
                 content,
                 name,
-            } => open::open_cms(octets, content.as_deref(), &opening)
+            } => open::open_cms(octets, content.as_deref(), &self.opening())
                 .map_err(|error| source::not_parseable(error, name)),
         }
+    }
+
+    /// Takes the encryption off.
+    pub(crate) fn decrypt(&self) -> Result<Decrypted, Failure> {
+        if let Source::Mail(message) = &self.source {
+            return Ok(match open::decrypt(message, &self.opening()) {
+                Ok(unwrapped) => Decrypted::Octets(unwrapped.message.to_bytes()),
+                Err(layer) => Decrypted::Not(layer.map(Box::new)),
+            });
+        }
+        let opened = self.open()?;
+        let mut layers = opened.layers.into_iter();
+        let encrypted = layers.find(|layer| layer.kind.name() == "encrypted");
+        Ok(match (encrypted, opened.content) {
+            (Some(layer), Some(content)) if layer.state.is_good() => Decrypted::Octets(content),
+            (layer, _) => Decrypted::Not(layer.map(Box::new)),
+        })
     }
 }

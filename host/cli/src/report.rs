@@ -13,6 +13,8 @@ use clap::error::ErrorKind;
 /// The exit codes of sysexits.h that we use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// Not what was hoped for: not decrypted, not valid.
+    Failed = 1,
     /// EX_USAGE: the command line is wrong.
     Usage = 64,
     /// EX_DATAERR: what was read is not what it should be.
@@ -212,7 +214,7 @@ fn say(kind: &str, text: &str) {
 
 /// Text from mail, certificates and file names may hold control characters; a terminal must not
 /// obey them.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\n' {
