@@ -42,6 +42,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod actions;
+mod authentication_results;
 #[doc(hidden)]
 pub mod bindings;
 pub mod certificates;
@@ -68,6 +69,7 @@ mod verdict;
 #[doc(hidden)]
 pub use filter::run;
 pub use {
+    authentication_results::authentication_results,
     error::{Error, ErrorKind},
     filter::{ConfigProblem, Filter},
     session::Recipients,
@@ -77,8 +79,10 @@ pub use {
 /// What nearly every filter uses.
 pub mod prelude {
     pub use crate::{
-        ConfigProblem, Error, Filter, Recipients, Reply, Verdict, actions, config, explain, log,
+        ConfigProblem, Error, Filter, Recipients, Reply, Verdict, actions, config, explain,
+        harvest, inspect, log,
         mail::{Message, Part},
+        open,
         profiles::{self, Timing},
         session::{Recipient, Transaction},
     };

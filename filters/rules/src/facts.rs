@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use waxseal_guest::{inspect, prelude::*};
+use waxseal_guest::{inspect::Layers, prelude::*};
 
 /// One fact of the session that is a plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +38,8 @@ pub(crate) trait Facts {
     fn attachments(&self) -> &[AttachmentFact];
     fn text_contains(&self, words: &str) -> Result<bool, Error>;
     fn in_dictionary(&self, name: &str) -> Result<bool, Error>;
-    /// Kind and state, from the outside in.
-    fn smime(&self) -> Result<Vec<(String, String)>, Error>;
+    /// From the outside in.
+    fn smime(&self) -> Result<Layers, Error>;
     fn in_list(&self, list: &str, address: &str) -> Result<bool, Error>;
 }
 
@@ -134,9 +134,8 @@ impl Facts for Mail<'_> {
         any(self.message.parts(), |part| part.matches(name))
     }
 
-    fn smime(&self) -> Result<Vec<(String, String)>, Error> {
-        let layers = inspect::layers(&self.message)?.into_iter();
-        Ok(layers.map(|layer| (layer.kind(), layer.state())).collect())
+    fn smime(&self) -> Result<Layers, Error> {
+        inspect::layers(&self.message)
     }
 
     fn in_list(&self, list: &str, address: &str) -> Result<bool, Error> {

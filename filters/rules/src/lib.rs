@@ -27,8 +27,30 @@
 //! `matching` then is everybody, recipients that later filters add too. What
 //! `headers` changes and what `verdict` says is for the whole message.
 //!
-//! Conditions look at the message as it was when this filter began; edits of
-//! earlier rules do not show. A fact that the MTA did not tell matches nothing.
+//! Conditions look at the message as it was when this filter began, or as the last
+//! `decrypt` or `remove-signature` left it; edits of header fields do not show. A
+//! fact that the MTA did not tell matches nothing.
+//!
+//! From the same sources comes `inbound-rules`, which has the actions `decrypt` and
+//! `harvest` too, and so needs the grants `open` and `harvest`. What arrives encrypted
+//! is `closed` until a rule of it (or an earlier filter) decrypts it; only then can
+//! conditions look inside:
+//!
+//! ```json
+//! {
+//!   "rules": [
+//!     { "when": { "direction": "inbound" }, "then": { "decrypt": "when-possible" } },
+//!     {
+//!       "when": { "smime": { "state": ["suspicious", "damaged"] } },
+//!       "then": { "verdict": { "quarantine": "attack on encrypted mail" } }
+//!     },
+//!     {
+//!       "when": { "smime": { "state": "valid", "signer": "list:partners", "from": "matches" } },
+//!       "then": { "harvest": "signers", "remove-signature": "outermost" }
+//!     }
+//!   ]
+//! }
+//! ```
 //!
 //! The settings are described by `schema.json`. A mistake is reported when the
 //! policy is loaded, with its path. Fails, and so has the message deferred, when

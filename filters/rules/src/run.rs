@@ -4,23 +4,22 @@ use waxseal_guest::prelude::*;
 
 use crate::{
     facts::{Facts, Mail},
-    settings::{self, Actions, Apply, Edits, Moment, Rule, To},
+    settings::{self, Actions, Apply, Edits, Moment, RemoveSignature, Rule, To},
     when::Pick,
 };
 
 /// Runs the rules on one message.
 pub(crate) fn run(rules: &[Rule], tx: &Transaction) -> Result<Verdict, Error> {
-    let mail = Mail::new(tx);
     let mut acting = Acting {
         tx,
-        mail: &mail,
+        mail: Mail::new(tx),
         message: None,
         wrapped: false,
     };
     for (index, rule) in rules.iter().enumerate() {
-        let everybody = (0..mail.recipients().len()).collect();
-        let pick = rule.when.pick(&mail, everybody)?;
-        let matching = addresses(&mail, &pick);
+        let everybody = (0..acting.mail.recipients().len()).collect();
+        let pick = rule.when.pick(&acting.mail, everybody)?;
+        let matching = addresses(&acting.mail, &pick);
         explain(rule, index, &pick, &matching);
         if matching.is_empty() {
             continue;
@@ -77,8 +76,8 @@ impl<'a> Scope<'a> {
 /// What rules have done to the message so far.
 struct Acting<'a> {
     tx: &'a Transaction,
-    mail: &'a Mail<'a>,
-    /// The message with the edits of earlier rules, if there were any.
+    mail: Mail<'a>,
+    /// The message as earlier rules left it, if they changed it.
     message: Option<Message>,
     /// Has `apply` with `now` wrapped a message? Each recipient may then have
     /// another one, and edits go on the outside.
@@ -91,6 +90,7 @@ impl Acting<'_> {
         for (key, value) in &then.note {
             self.tx.set_note(key, value);
         }
+        self.open(then)?;
         if let Some(edits) = &then.headers {
             self.edit(edits)?;
         }
@@ -107,6 +107,48 @@ impl Acting<'_> {
             actions::refuse(self.tx, scope.matching, refusal.reply())?;
         }
         Ok(then.verdict.as_ref().map(verdict))
+    }
+
+    /// Layers come off the message, and the certificates of its signers are kept.
+    fn open(&mut self, then: &Actions) -> Result<(), Error> {
+        #[cfg(feature = "open")]
+        self.decrypt_and_harvest(then)?;
+        if let Some(RemoveSignature::Outermost) = then.remove_signature {
+            match inspect::unwrap_signature(self.message()) {
+                Ok(content) => self.replace(content)?,
+                Err(error) => nothing_when(error, "inspect.not-signed")?,
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "open")]
+    fn decrypt_and_harvest(&mut self, then: &Actions) -> Result<(), Error> {
+        use waxseal_guest::{harvest, open};
+
+        if let Some(settings::Decrypt::WhenPossible) = then.decrypt
+            && let Some(opened) = open::decrypt_all(self.message())
+        {
+            self.replace(opened)?;
+        }
+        if let Some(settings::Harvest::Signers) = then.harvest {
+            // Without a store there is nowhere to keep them, and nothing to defer mail for.
+            let kept = harvest::harvest(self.tx, self.message());
+            kept.or_else(|error| nothing_when(error, "harvest.no-store"))?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self) -> &Message {
+        self.message.get_or_insert_with(|| self.tx.message())
+    }
+
+    /// What later rules see is what is inside.
+    fn replace(&mut self, message: Message) -> Result<(), Error> {
+        actions::set_message(self.tx, &message)?;
+        self.message = Some(message);
+        self.mail = Mail::new(self.tx);
+        Ok(())
     }
 
     fn edit(&mut self, edits: &Edits) -> Result<(), Error> {
@@ -155,6 +197,15 @@ impl Edits {
             edited = edited.with_header_added(&name.0, &value.0)?;
         }
         Ok(edited)
+    }
+}
+
+/// An error that leaves nothing to do; any other one stays.
+fn nothing_when(error: Error, code: &str) -> Result<(), Error> {
+    if error.code() == code {
+        Ok(())
+    } else {
+        Err(error)
     }
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::settings::{AnyOf, Code, Enhanced, FieldName, Line, Network, Rules, Text, Whom};
+use crate::settings::{
+    AnyOf, Code, Enhanced, FieldName, Fingerprint, Line, Network, Rules, Text, Whom,
+};
 
 impl<T: JsonSchema> JsonSchema for AnyOf<T> {
     fn schema_name() -> Cow<'static, str> {
@@ -53,6 +55,12 @@ text_schema!(
     "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"
 );
 text_schema!(
+    Fingerprint,
+    "Fingerprint",
+    "SHA-256 in hexadecimal digits, with or without colons",
+    "^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$"
+);
+text_schema!(
     Line,
     "Line",
     "text without control characters",
@@ -87,7 +95,7 @@ impl<const CLASS: u16> JsonSchema for Enhanced<CLASS> {
     }
 }
 
-/// `UPDATE_SCHEMA=1 cargo test -p rules` writes the file anew.
+/// `UPDATE_SCHEMA=1 cargo test -p rules -p inbound-rules` writes the files anew.
 #[test]
 fn the_shipped_schema_is_that_of_the_settings() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json");
@@ -99,6 +107,6 @@ fn the_shipped_schema_is_that_of_the_settings() {
     let shipped = std::fs::read_to_string(path).unwrap();
     assert!(
         shipped == text,
-        "schema.json is old; UPDATE_SCHEMA=1 cargo test -p rules"
+        "schema.json is old; UPDATE_SCHEMA=1 cargo test -p rules -p inbound-rules"
     );
 }

@@ -138,18 +138,48 @@ pub(crate) struct Attachment {
     pub(crate) media_type: Option<AnyOf<Text>>,
 }
 
-/// An S/MIME layer of the message.
+/// An S/MIME layer of the message, with those that an earlier filter took off.
+/// What is asked of a signer, one signature of the layer must fulfil alone.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Smime {
-    /// `signed`, `encrypted`, `compressed`, `certificates`; `none` is a message
-    /// without any layer.
+    /// `signed`, `encrypted`, `compressed`, `certificates`, `digested`, `malformed`;
+    /// `none` is a message without any layer.
     pub(crate) kind: Option<AnyOf<Text>>,
-    /// Of a signature `valid`, `invalid`, `untrusted`, `revoked`, `expired`,
-    /// `unknown-signer`; of an envelope `closed`, `decrypted`, `no-key`,
-    /// `damaged`.
+    /// Of a signature `valid`, `invalid`, `untrusted`, `expired`, `not-yet-valid`,
+    /// `revoked`, `revocation-unknown`, `unknown-signer`, `wrong-usage`, `weak`,
+    /// `signed-in-the-future`, `conflicting-signers`, `ambiguous-content`,
+    /// `missing-attribute`, `duplicate-attribute`, `not-root`; of an envelope `closed`,
+    /// `decrypted`, `decrypted-unauthenticated`, `no-key`, `damaged`, `suspicious`,
+    /// `weak`; of either `malformed`, `unsupported`. Before anything was decrypted, an
+    /// envelope is `closed`.
     pub(crate) state: Option<AnyOf<Text>>,
+    /// How it is made: `multipart-signed`, `signed-data`, `enveloped-data`,
+    /// `auth-enveloped-data`.
+    pub(crate) form: Option<AnyOf<Text>>,
+    /// What of it is for reading only, allowed or not: `sha-1`, `rsa-1024`; `*` is
+    /// anything weak.
+    pub(crate) weak: Option<AnyOf<Text>>,
+    /// An address in the signer's certificate.
+    pub(crate) signer: Option<AnyOf<Whom>>,
+    /// The issuer of the signer's certificate, as RFC 4514 writes it: `CN=*,O=Example`.
+    pub(crate) issuer: Option<AnyOf<Text>>,
+    /// SHA-256 of the signer's certificate, in hexadecimal digits.
+    pub(crate) fingerprint: Option<AnyOf<Fingerprint>>,
+    /// Whether the message comes from the signer.
+    pub(crate) from: Option<AnyOf<SignerIs>>,
+}
+
+/// Whether From (or Sender) is an address of the signer's certificate (RFC 8550 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SignerIs {
+    /// It is.
+    Matches,
+    /// It is not, or the certificate is not known.
+    Differs,
 }
 
 /// A result of SPF, DKIM, DMARC and the like.
@@ -170,6 +200,14 @@ pub(crate) struct AuthResult {
 pub(crate) struct Actions {
     /// Values by key, for later rules and filters of this message.
     pub(crate) note: BTreeMap<String, String>,
+    /// Opens the envelope for those whose keys do; the others get it as it came.
+    #[cfg(feature = "open")]
+    pub(crate) decrypt: Option<Decrypt>,
+    /// Keeps the certificates of the signers, by the operator's rules.
+    #[cfg(feature = "open")]
+    pub(crate) harvest: Option<Harvest>,
+    /// Takes off the signature that is outermost by then.
+    pub(crate) remove_signature: Option<RemoveSignature>,
     /// Edits of the message of all recipients, but for those whom `route` gave a
     /// copy of their own.
     pub(crate) headers: Option<Edits>,
@@ -183,6 +221,36 @@ pub(crate) struct Actions {
     pub(crate) refuse: Option<Refusal<5>>,
     /// Ends the rules with a verdict for the whole message.
     pub(crate) verdict: Option<Verdict>,
+}
+
+/// Whether the certificates of signers are kept.
+#[cfg(feature = "open")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Harvest {
+    /// They are. Without a store nothing happens.
+    Signers,
+}
+
+/// Which envelopes are opened.
+#[cfg(feature = "open")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Decrypt {
+    /// All that there is a key for. One that cannot be opened stays as it is, and
+    /// its state says why from then on.
+    WhenPossible,
+}
+
+/// Which signature is taken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RemoveSignature {
+    /// The outermost; nothing happens where the outermost layer is none.
+    Outermost,
 }
 
 /// Edits of header fields, in this order. Content-* and MIME-Version cannot be
@@ -321,6 +389,10 @@ pub(crate) struct Network {
     bits: u8,
 }
 
+/// SHA-256 of a certificate; 64 digits, lower case, without colons.
+#[derive(Debug)]
+pub(crate) struct Fingerprint(pub(crate) String);
+
 /// Text without control characters.
 #[derive(Debug)]
 pub(crate) struct Line(pub(crate) String);
@@ -385,6 +457,18 @@ impl<'de> Deserialize<'de> for Whom {
                 .map(Whom::Address)
                 .map_err(de::Error::custom),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.replace(':', "").to_ascii_lowercase();
+        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            let message = format!("not 64 hexadecimal digits: {text}");
+            return Err(de::Error::custom(message));
+        }
+        Ok(Fingerprint(digits))
     }
 }
 
@@ -479,11 +563,14 @@ impl Condition {
             ("recipient", &self.recipient),
         ];
         for (key, whom) in keys {
-            for (index, whom) in whom.iter().flat_map(|any| any.0.iter().enumerate()) {
-                if let Whom::List(name) = whom {
-                    lists.push((format!("{path}.{key}[{index}]"), name));
-                }
-            }
+            lists_in(whom, &format!("{path}.{key}"), lists);
+        }
+        for (index, smime) in self.smime.iter().flat_map(|any| any.0.iter().enumerate()) {
+            lists_in(
+                &smime.signer,
+                &format!("{path}.smime[{index}].signer"),
+                lists,
+            );
         }
         for (key, conditions) in [("all", &self.all), ("any", &self.any)] {
             for (index, condition) in conditions.iter().flat_map(|any| any.0.iter().enumerate()) {
@@ -492,6 +579,14 @@ impl Condition {
         }
         if let Some(condition) = &self.not {
             condition.lists(&format!("{path}.not"), lists);
+        }
+    }
+}
+
+fn lists_in<'a>(whom: &'a Option<AnyOf<Whom>>, path: &str, lists: &mut Vec<(String, &'a str)>) {
+    for (index, whom) in whom.iter().flat_map(|any| any.0.iter().enumerate()) {
+        if let Whom::List(name) = whom {
+            lists.push((format!("{path}[{index}]"), name));
         }
     }
 }

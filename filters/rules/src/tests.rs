@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use waxseal_guest::{Error, session::Recipient, settings::parse};
+use waxseal_guest::{
+    Error,
+    inspect::{Kind, Layer, Layers, Signature, Signer, State},
+    session::Recipient,
+    settings::parse,
+};
 
 use crate::{
     facts::{AttachmentFact, Facts, SessionFact},
@@ -14,7 +19,7 @@ struct Sample {
     recipients: Vec<Recipient>,
     session: BTreeMap<SessionFact, &'static str>,
     attachments: Vec<AttachmentFact>,
-    layers: Vec<(String, String)>,
+    layers: Layers,
 }
 
 fn sample() -> Sample {
@@ -46,7 +51,7 @@ fn sample() -> Sample {
             name: Some("Report.PDF".to_owned()),
             media_type: "application/pdf".to_owned(),
         }],
-        layers: Vec::new(),
+        layers: Layers::default(),
     }
 }
 
@@ -98,7 +103,7 @@ impl Facts for Sample {
             _ => Err(Error::new("dictionary.unknown", "no such dictionary")),
         }
     }
-    fn smime(&self) -> Result<Vec<(String, String)>, Error> {
+    fn smime(&self) -> Result<Layers, Error> {
         Ok(self.layers.clone())
     }
     fn in_list(&self, list: &str, address: &str) -> Result<bool, Error> {
@@ -216,8 +221,10 @@ fn smime_looks_at_one_layer_at_a_time() {
     let mut mail = sample();
     check_on(&mail, r#"{"smime":{"kind":"none"}}"#, "bcd");
     check_on(&mail, r#"{"smime":{}}"#, "bcd");
-    let layer = |kind: &str, state: &str| (kind.to_owned(), state.to_owned());
-    mail.layers = vec![layer("signed", "valid"), layer("encrypted", "closed")];
+    mail.layers = Layers(vec![
+        Layer::new(Kind::Signed, State::Valid),
+        Layer::new(Kind::Encrypted, State::Closed),
+    ]);
     check_on(&mail, r#"{"smime":{"kind":"none"}}"#, "");
     check_on(&mail, r#"{"smime":{"kind":"encrypted"}}"#, "bcd");
     check_on(
@@ -226,6 +233,57 @@ fn smime_looks_at_one_layer_at_a_time() {
         "bcd",
     );
     check_on(&mail, r#"{"smime":{"kind":"signed","state":"closed"}}"#, "");
+}
+
+/// Signed by Dave, an expired colleague, and a stranger, in one layer.
+fn signed() -> Sample {
+    let by = |address: &str, issuer: &str, matches_from| {
+        let mut signer = Signer::default();
+        signer.addresses = vec![address.to_owned()];
+        signer.issuer = issuer.to_owned();
+        signer.fingerprint = "0a".repeat(32);
+        let mut signature = Signature::default();
+        signature.signer = Some(signer);
+        signature.matches_from = matches_from;
+        signature
+    };
+    let mut layer = Layer::new(Kind::Signed, State::ConflictingSigners);
+    layer.form = "multipart-signed".to_owned();
+    layer.weak = vec!["rsa-1024".to_owned(), "sha-1".to_owned()];
+    layer.signatures = vec![
+        by("dave@example.net", "CN=Example CA,O=Example", true),
+        by("mallory@elsewhere.example", "CN=Mallory", false),
+        Signature::default(),
+    ];
+    Sample {
+        layers: Layers(vec![Layer::new(Kind::Compressed, State::Expanded), layer]),
+        ..sample()
+    }
+}
+
+#[test]
+fn smime_looks_at_one_signer_at_a_time() {
+    let check = |smime: &str, expected| {
+        check_on(&signed(), &format!(r#"{{"smime":{{{smime}}}}}"#), expected);
+    };
+    check(r#""form":"multipart-*""#, "bcd");
+    check(r#""form":"signed-data""#, "");
+    check(r#""weak":"*""#, "bcd");
+    check(r#""weak":["md5","sha-1"]"#, "bcd");
+    check(r#""weak":"md5""#, "");
+    check(r#""kind":"compressed","weak":"*""#, "");
+    check(r#""signer":"example.net""#, "bcd");
+    check(r#""signer":"list:partners""#, "bcd");
+    check(r#""signer":"example.org""#, "");
+    check(r#""issuer":"*O=Example""#, "bcd");
+    check(r#""issuer":"CN=Mallory","from":"differs""#, "bcd");
+    check(r#""issuer":"CN=Mallory","from":"matches""#, "");
+    check(r#""signer":"example.net","issuer":"CN=Mallory""#, "");
+    check(r#""from":["matches","differs"],"kind":"compressed""#, "");
+    let colons = ["0A"; 32].join(":");
+    check(&format!(r#""fingerprint":"{colons}""#), "bcd");
+    check(&format!(r#""fingerprint":"{}""#, "0b".repeat(32)), "");
+    check_on(&sample(), r#"{"smime":{"from":"differs"}}"#, "");
 }
 
 #[test]
@@ -292,6 +350,16 @@ fn a_wrong_rule_is_reported_with_its_path() {
         "`acept` is not known here; did you mean `accept`?",
     );
     wrong(
+        r#"{"when":{"smime":{"fingerprint":"0a:0b"}},"then":{}}"#,
+        "rules[0].when.smime.fingerprint",
+        "not 64 hexadecimal digits: 0a:0b",
+    );
+    wrong(
+        r#"{"then":{"remove-signature":"inner"}}"#,
+        "rules[0].then.remove-signature",
+        "`inner` is not known here; known are `outermost`",
+    );
+    wrong(
         r#"{"then":{"headers":{"add":{"Content-Type":"text/plain"}}}}"#,
         "rules[0].then.headers.add.Content-Type",
         "belongs to the content and cannot be edited: Content-Type",
@@ -303,14 +371,23 @@ fn a_wrong_rule_is_reported_with_its_path() {
     );
 }
 
+/// What needs keys or the store is not in the component that has neither.
+#[test]
+fn only_inbound_rules_decrypt() {
+    let parsed =
+        parse::<Rules>(r#"{"rules":[{"then":{"decrypt":"when-possible","harvest":"signers"}}]}"#);
+    assert_eq!(parsed.is_ok(), cfg!(feature = "open"));
+}
+
 #[test]
 fn lists_are_found_with_their_paths() {
     let rules: Rules = parse(
-        r#"{"rules":[{"when":{"sender":"list:staff","not":{"any":[{"recipient":["a.example","list:partners"]}]}},"then":{}}]}"#,
+        r#"{"rules":[{"when":{"smime":{"signer":"list:seen"},"sender":"list:staff","not":{"any":[{"recipient":["a.example","list:partners"]}]}},"then":{}}]}"#,
     )
     .unwrap();
     let expected = [
         ("rules[0].when.sender[0]".to_owned(), "staff"),
+        ("rules[0].when.smime[0].signer[0]".to_owned(), "seen"),
         (
             "rules[0].when.not.any[0].recipient[1]".to_owned(),
             "partners",

@@ -1,10 +1,15 @@
 //! Conditions: which recipients does a rule pick?
 
-use waxseal_guest::Error;
+use waxseal_guest::{
+    Error,
+    inspect::{Kind, Layer, Signature, State},
+};
 
 use crate::{
     facts::{Facts, SessionFact, any},
-    settings::{AnyOf, Attachment, Condition, Direction, Named, Smime, Text, Whom},
+    settings::{
+        AnyOf, Attachment, Condition, Direction, Fingerprint, Named, SignerIs, Smime, Text, Whom,
+    },
 };
 
 /// Recipients by their place in the envelope, ascending.
@@ -215,14 +220,48 @@ impl Whom {
 
 impl Smime {
     fn holds(&self, mail: &impl Facts) -> Result<bool, Error> {
-        let mut layers = mail.smime()?;
+        let layers = mail.smime()?;
         if layers.is_empty() {
-            layers.push(("none".to_owned(), String::new()));
+            let nothing = Layer::new(Kind::Other("none".to_owned()), State::default());
+            return self.fits(mail, &nothing);
         }
-        let fits = |(kind, state): &(String, String)| {
-            text_holds(&self.kind, [kind]) && text_holds(&self.state, [state])
+        any(layers.iter(), |layer| self.fits(mail, layer))
+    }
+
+    fn fits(&self, mail: &impl Facts, layer: &Layer) -> Result<bool, Error> {
+        let named = text_holds(&self.kind, [layer.kind.name()])
+            && text_holds(&self.state, [layer.state.name()])
+            && text_holds(&self.form, [&layer.form])
+            && text_holds(&self.weak, &layer.weak);
+        if !named || !self.asks_of_signer() {
+            return Ok(named);
+        }
+        any(&layer.signatures, |signature| self.is_by(mail, signature))
+    }
+
+    fn asks_of_signer(&self) -> bool {
+        self.signer.is_some()
+            || self.issuer.is_some()
+            || self.fingerprint.is_some()
+            || self.from.is_some()
+    }
+
+    fn is_by(&self, mail: &impl Facts, signature: &Signature) -> Result<bool, Error> {
+        let from = if signature.matches_from {
+            SignerIs::Matches
+        } else {
+            SignerIs::Differs
         };
-        Ok(layers.iter().any(fits))
+        let signer = signature.signer.as_ref();
+        let wanted =
+            |print: &Fingerprint| Ok(signer.is_some_and(|signer| signer.fingerprint == print.0));
+        let addresses = signer.map_or(&[][..], |signer| &signer.addresses);
+        Ok(given(&self.from, |wanted| Ok(*wanted == from))?
+            && given(&self.fingerprint, wanted)?
+            && text_holds(&self.issuer, signer.map(|signer| &signer.issuer))
+            && given(&self.signer, |whom| {
+                any(addresses, |address| whom.is(mail, address))
+            })?)
     }
 }
 
