@@ -9,9 +9,11 @@
 //! Nothing here panics; input that is no BER, deeper than [`MAX_DEPTH`] or cut short is
 //! [`Malformed`].
 
+mod normal;
 mod read;
 mod write;
 
+pub(crate) use normal::to_der;
 pub(crate) use read::{Element, Malformed, Reader, joined};
 pub(crate) use write::{
     algorithm, context, context_primitive, header, integer, null, object_identifier, octet_string,

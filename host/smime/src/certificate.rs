@@ -5,7 +5,7 @@
 //! [`crate::path`] and [`crate::choose`].
 
 use crate::algorithm::KeyAlgorithm;
-use crate::asn1::{Element, Malformed, Reader, tag};
+use crate::asn1::{Element, Malformed, Reader, sequence, tag};
 use crate::error::Error;
 use crate::time::Time;
 use const_oid::ObjectIdentifier;
@@ -177,6 +177,29 @@ impl Certificate {
     /// DER of the SubjectPublicKeyInfo.
     pub fn public_key_info(&self) -> &[u8] {
         self.slice(&self.0.spans.public_key)
+    }
+
+    /// The SubjectPublicKeyInfo with the parameters of the issuer's, for a DSA key that has none
+    /// of its own (RFC 3279 §2.3.2). `None` when there is nothing to inherit.
+    pub(crate) fn inherited_public_key_info(&self, issuer: &Certificate) -> Option<Vec<u8>> {
+        let parts = |certificate: &Self| -> Option<(Vec<u8>, Vec<u8>)> {
+            let info = Element::only(certificate.public_key_info()).ok()?;
+            let mut fields = info.children();
+            let algorithm = fields.expect(tag::SEQUENCE).ok()?;
+            let key = fields.expect(tag::BIT_STRING).ok()?;
+            Some((algorithm.value.to_vec(), key.raw.to_vec()))
+        };
+        if self.0.key != KeyAlgorithm::Dsa || issuer.0.key != KeyAlgorithm::Dsa {
+            return None;
+        }
+        let (own, key) = parts(self)?;
+        let (inherited, _) = parts(issuer)?;
+        let mut own = Reader::new(&own);
+        own.object_identifier().ok()?;
+        let has_parameters = own
+            .any()
+            .is_ok_and(|parameters| parameters.tag == tag::SEQUENCE);
+        (!has_parameters).then(|| sequence(&[&sequence(&[&inherited]), &key]))
     }
 
     /// The parsed structure. Never re-encode it: see the module.

@@ -99,7 +99,7 @@ fn verify(
     let key = certificate.public_key_info();
     context
         .provider
-        .verify(key, scheme, &attributes, info.signature)
+        .verify(key, scheme, &attributes, &info.signature)
         .map_err(|_| Error::ReadBack("the signature does not verify"))
 }
 

@@ -76,7 +76,7 @@ fn key_transport(
 }
 
 /// RSAES-OAEP-params (RFC 4055 §4.1); the empty label is the default, which DER leaves out.
-fn oaep_parameters() -> Vec<u8> {
+pub(crate) fn oaep_parameters() -> Vec<u8> {
     let digest = DigestAlgorithm::Sha256;
     sequence(&[
         &context(0, &[&digest_in_rsa(digest)]),

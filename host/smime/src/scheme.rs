@@ -174,6 +174,19 @@ pub fn signature_scheme(
     }
 }
 
+/// The name of what an AlgorithmIdentifier stands for, or its object identifier.
+pub(crate) fn name_of(identifier: &[u8], scheme: Option<SignatureScheme>) -> String {
+    let oid = || Element::only(identifier).and_then(|whole| whole.children().object_identifier());
+    match scheme {
+        Some(SignatureScheme::RsaPkcs1v15(_)) => "rsa-pkcs1v15".into(),
+        Some(SignatureScheme::RsaPss { .. }) => "rsa-pss".into(),
+        Some(SignatureScheme::Ecdsa(_)) => "ecdsa".into(),
+        Some(SignatureScheme::Ed25519) => "ed25519".into(),
+        Some(SignatureScheme::Dsa(_)) => "dsa".into(),
+        None => oid().map_or_else(|_| "malformed".into(), |oid| oid.to_string()),
+    }
+}
+
 /// The one way in which a public key for PSS alone may sign, if it says (RFC 4055 §3.1). The
 /// digest is fixed; the salt is at least as long as stated, and ours is as long as the digest.
 pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<SignatureScheme> {

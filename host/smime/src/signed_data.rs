@@ -1,21 +1,27 @@
 //! SignedData (RFC 5652 §5): writes one with one signer, and reads any.
 
+mod read;
+
 use crate::Context;
-use crate::algorithm::{DigestAlgorithm, SignatureScheme};
+use crate::algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureScheme};
 use crate::asn1::{
-    Element, Malformed, Reader, algorithm, context, header, integer, object_identifier,
-    octet_string, sequence, set_of, tag, tlv,
+    algorithm, context, header, integer, object_identifier, octet_string, sequence, set_of, tag,
 };
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::recipient_info::oaep_parameters;
 use crate::scheme::{digest_identifier, signer_info_identifier};
 use const_oid::ObjectIdentifier;
-use const_oid::db::{rfc5911, rfc6211};
+use const_oid::db::{rfc5911, rfc5912, rfc6211};
 
-/// What the holder of our signing keys can read, most preferred first (RFC 8551 §2.5.2). It
-/// lists no AES-GCM: nothing here decrypts yet, and what reads in its place may not know it.
-const CAPABILITIES: [ObjectIdentifier; 3] = [
+pub(crate) use read::{Attribute, SignedData, SignerId, SignerInfo, attributes};
+
+/// Content ciphers that the holder of our signing keys can read, most preferred first (RFC 8551
+/// §2.5.2).
+const CAPABILITIES: [ObjectIdentifier; 5] = [
+    rfc5911::ID_AES_256_GCM,
+    rfc5911::ID_AES_128_GCM,
     rfc5911::ID_AES_256_CBC,
     rfc5911::ID_AES_192_CBC,
     rfc5911::ID_AES_128_CBC,
@@ -154,7 +160,7 @@ fn signed_attributes(
             rfc5911::ID_AA_SIGNING_CERTIFICATE_V_2,
             signing_certificate(&signer.certificate),
         ),
-        attribute(rfc5911::SMIME_CAPABILITIES, capabilities()),
+        attribute(rfc5911::SMIME_CAPABILITIES, capabilities(signer)),
         attribute(
             rfc6211::ID_AA_CMS_ALGORITHM_PROTECTION,
             algorithm_protection(content.digest_algorithm, scheme),
@@ -190,9 +196,15 @@ fn signing_certificate(certificate: &Certificate) -> Vec<u8> {
     sequence(&[&sequence(&[&id])])
 }
 
-fn capabilities() -> Vec<u8> {
-    let all = CAPABILITIES.map(|oid| algorithm(oid, &[]));
-    sequence(&all.each_ref().map(Vec::as_slice))
+/// Algorithms of one kind stand together: content ciphers, then key transport, which RSA keys
+/// alone have.
+fn capabilities(signer: &Identity) -> Vec<u8> {
+    let mut all = CAPABILITIES.map(|oid| algorithm(oid, &[])).to_vec();
+    let encrypts_to = encryption_certificate(signer).map(Certificate::key_algorithm);
+    if matches!(encrypts_to, Some(KeyAlgorithm::Rsa { .. })) {
+        all.push(algorithm(rfc5912::ID_RSAES_OAEP, &oaep_parameters()));
+    }
+    sequence(&all.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 /// CMSAlgorithmProtection (RFC 6211 §2, required by RFC 8933): signatureAlgorithm is [1]
@@ -203,154 +215,4 @@ fn algorithm_protection(digest: DigestAlgorithm, scheme: SignatureScheme) -> Vec
         *identifier = tag::context(1);
     }
     sequence(&[&digest_identifier(digest), &signature])
-}
-
-/// Any SignedData, in place.
-pub(crate) struct SignedData<'a> {
-    /// The pieces of an embedded content.
-    pub(crate) content: Option<Vec<&'a [u8]>>,
-    /// DER of each X.509 certificate.
-    pub(crate) certificates: Vec<&'a [u8]>,
-    pub(crate) signers: Vec<SignerInfo<'a>>,
-}
-
-/// Who signed, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignerId<'a> {
-    IssuerAndSerial { issuer: &'a [u8], serial: &'a [u8] },
-    KeyIdentifier(&'a [u8]),
-}
-
-/// Any SignerInfo, in place.
-pub(crate) struct SignerInfo<'a> {
-    pub(crate) raw: &'a [u8],
-    pub(crate) id: SignerId<'a>,
-    /// The digest algorithm.
-    pub(crate) digest: ObjectIdentifier,
-    /// `[0]` with the signed attributes.
-    pub(crate) attributes: Option<Element<'a>>,
-    /// AlgorithmIdentifier of the signature.
-    pub(crate) algorithm: &'a [u8],
-    pub(crate) signature: &'a [u8],
-}
-
-impl<'a> SignedData<'a> {
-    /// Reads the content of a ContentInfo.
-    pub(crate) fn read(element: Element<'a>) -> Result<Self, Malformed> {
-        if element.tag != tag::SEQUENCE {
-            return Err(Malformed);
-        }
-        let mut fields = element.children();
-        fields.expect(tag::INTEGER)?;
-        fields.expect(tag::SET)?;
-        let content = embedded_content(fields.sequence()?)?;
-        let certificates = match fields.optional(tag::context(0))? {
-            Some(set) => x509_certificates(set)?,
-            None => Vec::new(),
-        };
-        fields.optional(tag::context(1))?;
-        let signers = fields.expect(tag::SET)?.children().elements()?;
-        let signers = signers
-            .into_iter()
-            .map(SignerInfo::read)
-            .collect::<Result<_, _>>()?;
-        if !fields.is_empty() {
-            return Err(Malformed);
-        }
-        Ok(Self {
-            content,
-            certificates,
-            signers,
-        })
-    }
-}
-
-/// EncapsulatedContentInfo. Only id-data is MIME (RFC 8551 §2.4.1); PKCS #7 had content of any
-/// type, which no S/MIME sends.
-fn embedded_content(mut fields: Reader<'_>) -> Result<Option<Vec<&[u8]>>, Malformed> {
-    fields.object_identifier()?;
-    match fields.optional(tag::context(0))? {
-        None => Ok(None),
-        Some(explicit) => {
-            let string = Element::only(explicit.value)?;
-            string.octets(tag::OCTET_STRING).map(Some)
-        }
-    }
-}
-
-/// RFC 5652 §10.2.2: of the choices, only Certificate has the tag of SEQUENCE.
-fn x509_certificates(set: Element<'_>) -> Result<Vec<&[u8]>, Malformed> {
-    let all = set.children().elements()?;
-    Ok(all
-        .iter()
-        .filter(|each| each.tag == tag::SEQUENCE)
-        .map(|each| each.raw)
-        .collect())
-}
-
-impl<'a> SignerInfo<'a> {
-    fn read(element: Element<'a>) -> Result<Self, Malformed> {
-        if element.tag != tag::SEQUENCE {
-            return Err(Malformed);
-        }
-        let mut fields = element.children();
-        fields.expect(tag::INTEGER)?;
-        let id = fields.any()?;
-        let id = match id.tag {
-            tag::SEQUENCE => issuer_and_serial_of(id)?,
-            other if other == tag::context_primitive(0) => SignerId::KeyIdentifier(id.value),
-            _ => return Err(Malformed),
-        };
-        let digest = fields.sequence()?.object_identifier()?;
-        let attributes = fields.optional(tag::context(0))?;
-        let algorithm = fields.expect(tag::SEQUENCE)?.raw;
-        let signature = fields.expect(tag::OCTET_STRING)?.value;
-        fields.optional(tag::context(1))?;
-        Ok(Self {
-            raw: element.raw,
-            id,
-            digest,
-            attributes,
-            algorithm,
-            signature,
-        })
-    }
-
-    /// RFC 5652 §5.4: the attributes as they are signed, with the tag of SET.
-    pub(crate) fn signed_attributes(&self) -> Option<Vec<u8>> {
-        self.attributes
-            .map(|attributes| tlv(tag::SET, &[attributes.value]))
-    }
-
-    /// The single value of the attribute, if it is there once with one value (RFC 5652 §11).
-    pub(crate) fn attribute(&self, oid: ObjectIdentifier) -> Option<Element<'a>> {
-        let all = self.attributes?.children().elements().ok()?;
-        let mut values = all.iter().filter_map(|attribute| {
-            let mut fields = attribute.children();
-            (fields.object_identifier().ok()? == oid).then(|| fields.expect(tag::SET).ok())?
-        });
-        match (values.next(), values.next()) {
-            (Some(values), None) => Element::only(values.value).ok(),
-            _ => None,
-        }
-    }
-
-    /// Whether this certificate is the one that the signer is named by.
-    pub(crate) fn is_by(&self, certificate: &Certificate) -> bool {
-        match self.id {
-            SignerId::IssuerAndSerial { issuer, serial } => {
-                certificate.issuer_der() == issuer && certificate.serial_der() == serial
-            }
-            SignerId::KeyIdentifier(identifier) => {
-                certificate.key_identifier().as_deref() == Some(identifier)
-            }
-        }
-    }
-}
-
-fn issuer_and_serial_of(element: Element<'_>) -> Result<SignerId<'_>, Malformed> {
-    let mut fields = element.children();
-    let issuer = fields.expect(tag::SEQUENCE)?.raw;
-    let serial = fields.expect(tag::INTEGER)?.raw;
-    Ok(SignerId::IssuerAndSerial { issuer, serial })
 }
