@@ -1,7 +1,7 @@
 //! Private keys out of PKCS #8 (RFC 5958), and what they do.
 
-use crate::digest::digest;
-use crate::public_key::{curve, rsa_bits};
+use crate::digest::prehash;
+use crate::public_key::{RSA_BITS, curve, rsa_bits};
 use crate::{agreement, transport};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
@@ -55,6 +55,9 @@ fn malformed(kind: &str) -> ProviderError {
 fn rsa(octets: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
     let key = rsa::PrivateKey::from_pkcs1_der(octets).map_err(|_| malformed("RSA"))?;
     let public_key = key.to_public_key();
+    if !RSA_BITS.contains(&rsa_bits(&public_key)) {
+        return Err(ProviderError::Unsupported("RSA key of this size".into()));
+    }
     let bits = public_key.to_pkcs1_der().map_err(|_| malformed("RSA"))?;
     let public_key_info = info_of(
         rfc5912::RSA_ENCRYPTION,
@@ -196,9 +199,11 @@ impl Operations for rsa::PrivateKey {
             SignatureScheme::RsaPkcs1v15(S256) => self.pkcs1v15_sign::<Sha256>(message),
             SignatureScheme::RsaPkcs1v15(S384) => self.pkcs1v15_sign::<Sha384>(message),
             SignatureScheme::RsaPkcs1v15(S512) => self.pkcs1v15_sign::<Sha512>(message),
-            SignatureScheme::RsaPss { digest, salt_size } => {
-                return pss(self, digest, salt_size, message);
-            }
+            SignatureScheme::RsaPss {
+                digest,
+                mask_digest,
+                salt_size,
+            } if mask_digest == digest => return pss(self, digest, salt_size, message),
             _ => return Err(wrong_scheme()),
         }
         .map_err(|_| ProviderError::Failed("RSA signature"))
@@ -237,7 +242,7 @@ fn pss(
 }
 
 macro_rules! elliptic {
-    ($curve:ident, $key:ty, $agree:ident) => {
+    ($curve:ident, $key:ty, $size:literal, $agree:ident) => {
         impl Operations for $key {
             fn sign_with(
                 &self,
@@ -245,11 +250,11 @@ macro_rules! elliptic {
                 message: &[u8],
             ) -> Result<Vec<u8>, ProviderError> {
                 use $curve::ecdsa::signature::hazmat::PrehashSigner;
-                let SignatureScheme::Ecdsa(algorithm) = scheme else {
+                let SignatureScheme::Ecdsa(algorithm @ (S256 | S384 | S512)) = scheme else {
                     return Err(wrong_scheme());
                 };
                 let signature: $curve::ecdsa::Signature = self
-                    .sign_prehash(&digest(algorithm, message))
+                    .sign_prehash(&prehash(algorithm, message, $size))
                     .map_err(|_| ProviderError::Failed("ECDSA signature"))?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
@@ -261,9 +266,9 @@ macro_rules! elliptic {
     };
 }
 
-elliptic!(p256, P256, agree_with_p256);
-elliptic!(p384, P384, agree_with_p384);
-elliptic!(p521, P521, agree_with_p521);
+elliptic!(p256, P256, 32, agree_with_p256);
+elliptic!(p384, P384, 48, agree_with_p384);
+elliptic!(p521, P521, 66, agree_with_p521);
 
 impl Operations for ed25519_dalek::SigningKey {
     fn sign_with(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, ProviderError> {

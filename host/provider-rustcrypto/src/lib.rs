@@ -2,8 +2,8 @@
 //!
 //! RSA 2048–8192 (PKCS #1 v1.5, PSS, OAEP), ECDSA and ECDH on P-256, P-384 and P-521, Ed25519,
 //! X25519, AES-CBC, AES-GCM, AES key wrap, SHA-2, HKDF, PBKDF2 and the KDF of ANSI X9.63. For
-//! reading only: SHA-1 and SHA-224, triple DES with its key wrap, RC2, the key wrap of password
-//! recipients.
+//! reading only: RSA from 1024 bits and up to 16384, SHA-1 and SHA-224, DSA, triple DES with its
+//! key wrap, RC2, the key wrap of password recipients.
 //!
 //! Decryption has one error, [`ProviderError::BadCiphertext`], and leaves nothing of the plain
 //! text behind it. RSA key transport never fails on a bad ciphertext: it gives a pseudorandom
@@ -19,10 +19,13 @@ mod agreement;
 mod content;
 mod derivation;
 mod digest;
+mod dsa;
 mod gcm;
 mod generate;
 mod key;
+mod pss;
 mod public_key;
+mod representative;
 #[cfg(test)]
 mod test;
 mod transport;

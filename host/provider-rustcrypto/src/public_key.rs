@@ -3,8 +3,10 @@
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
 use der::Decode;
-use pkcs1::DecodeRsaPublicKey;
+use der::asn1::UintRef;
+use rsa::BoxedUint;
 use spki::SubjectPublicKeyInfoRef;
+use std::ops::RangeInclusive;
 use waxseal_smime::{KeyAlgorithm, ProviderError};
 
 /// The octets of the key and what kind it is.
@@ -26,6 +28,7 @@ pub(crate) fn parse(info: &[u8]) -> Result<PublicKey<'_>, ProviderError> {
         }
         rfc8410::ID_ED_25519 => KeyAlgorithm::Ed25519,
         rfc8410::ID_X_25519 => KeyAlgorithm::X25519,
+        rfc5912::ID_DSA => KeyAlgorithm::Dsa,
         other => KeyAlgorithm::Other(other.to_string()),
     };
     Ok(PublicKey { algorithm, octets })
@@ -51,9 +54,22 @@ pub(crate) fn rsa(info: &[u8]) -> Result<rsa::PublicKey, ProviderError> {
     }
 }
 
+/// Bits of a modulus that we read; what is written has the narrower limits of rule 11.
+pub(crate) const RSA_BITS: RangeInclusive<usize> = 1024..=16384;
+
 fn rsa_octets(octets: &[u8]) -> Result<rsa::PublicKey, ProviderError> {
-    rsa::PublicKey::from_pkcs1_der(octets)
-        .map_err(|_| ProviderError::MalformedKey("RSA public key".into()))
+    let malformed = || ProviderError::MalformedKey("RSA public key".into());
+    let key = pkcs1::RsaPublicKeyRef::from_der(octets).map_err(|_| malformed())?;
+    let number = |number: UintRef<'_>| {
+        let octets = number.as_bytes();
+        let bits = octets.len() * 8;
+        let within = bits <= *RSA_BITS.end();
+        let bits = u32::try_from(bits).ok().filter(|_| within)?;
+        BoxedUint::from_be_slice(octets, bits).ok()
+    };
+    let modulus = number(key.modulus).ok_or_else(malformed)?;
+    let exponent = number(key.public_exponent).ok_or_else(malformed)?;
+    rsa::PublicKey::new_with_size_limits(modulus, exponent, RSA_BITS).map_err(|_| malformed())
 }
 
 pub(crate) fn rsa_bits(key: &rsa::PublicKey) -> usize {

@@ -6,7 +6,8 @@
 //! §2.3.2, RFC 8017 §7.2.2 note). The size of the content key is public, so the only place
 //! where it can stand is the end of the encoded message, and nothing has to be searched.
 
-use crate::digest::digest;
+use crate::digest::{digest, mask};
+use crate::representative::{number, octets};
 use getrandom::SysRng;
 use hkdf::Hkdf;
 use rsa::hazmat::rsa_decrypt_and_check;
@@ -62,25 +63,12 @@ fn decrypt_raw(
     encrypted: &[u8],
 ) -> Result<(Zeroizing<Vec<u8>>, Choice), ProviderError> {
     let failed = |_| ProviderError::Failed("RSA decryption");
-    let precision = key.n().bits_precision();
-    let number = (encrypted.len() == key.size())
-        .then(|| BoxedUint::from_be_slice(encrypted, precision).ok())
-        .flatten()
-        .filter(|number| number < key.n().as_ref());
+    let number = number(encrypted, key);
     let in_range = Choice::from(u8::from(number.is_some()));
-    let number = number.unwrap_or_else(|| BoxedUint::one_with_precision(precision));
+    let one = || BoxedUint::one_with_precision(key.n().bits_precision());
+    let number = number.unwrap_or_else(one);
     let plain = rsa_decrypt_and_check(key, Some(&mut SysRng), &number).map_err(failed)?;
     Ok((octets(&plain, key.size()), in_range))
-}
-
-/// RFC 8017 §4.1, with the size known to be enough.
-fn octets(number: &BoxedUint, size: usize) -> Zeroizing<Vec<u8>> {
-    let all = Zeroizing::new(number.to_be_bytes());
-    let mut out = Zeroizing::new(vec![0; size]);
-    for (to, from) in out.iter_mut().rev().zip(all.iter().rev()) {
-        *to = *from;
-    }
-    out
 }
 
 /// RFC 8017 §7.2.2 step 3: 00 02, at least eight octets that are not zero, 00, the key.
@@ -116,17 +104,6 @@ fn oaep_ends_with(
         .iter()
         .fold(good, |good, octet| good & octet.ct_eq(&0));
     Some(all_zero & encoded[separator].ct_eq(&1))
-}
-
-/// RFC 8017 §B.2.1, exclusive-ored into `out`.
-fn mask(algorithm: DigestAlgorithm, seed: &[u8], out: &mut [u8]) {
-    for (counter, piece) in (0u32..).zip(out.chunks_mut(algorithm.output_size())) {
-        let input = Zeroizing::new([seed, &counter.to_be_bytes()].concat());
-        let mask = Zeroizing::new(digest(algorithm, &input));
-        for (octet, mask) in piece.iter_mut().zip(mask.iter()) {
-            *octet ^= mask;
-        }
-    }
 }
 
 /// Octets that only the holder of the key can tell from a content key, the same ones for the

@@ -1,11 +1,14 @@
 //! Checks signatures.
 
-use crate::digest::digest;
+use crate::digest::prehash;
 use crate::public_key::{fixed, parse, rsa};
+use crate::{dsa, pss};
 use ecdsa_of::verify_on;
-use rsa::signature::Verifier;
-use sha2::{Sha256, Sha384, Sha512};
-use waxseal_smime::DigestAlgorithm::{self, Sha256 as S256, Sha384 as S384, Sha512 as S512};
+use sha1::Sha1;
+use sha2::{Sha224, Sha256, Sha384, Sha512};
+use waxseal_smime::DigestAlgorithm::{
+    self, Sha1 as S1, Sha224 as S224, Sha256 as S256, Sha384 as S384, Sha512 as S512,
+};
 use waxseal_smime::{KeyAlgorithm, ProviderError, SignatureScheme};
 
 pub(crate) fn verify(
@@ -16,12 +19,22 @@ pub(crate) fn verify(
 ) -> Result<(), ProviderError> {
     match scheme {
         SignatureScheme::RsaPkcs1v15(digest) => pkcs1v15(&rsa(info)?, digest, message, signature),
-        SignatureScheme::RsaPss { digest, salt_size } => {
-            pss(rsa(info)?, digest, salt_size, message, signature)
-        }
+        SignatureScheme::RsaPss {
+            digest,
+            mask_digest,
+            salt_size,
+        } => pss::verify(
+            &rsa(info)?,
+            digest,
+            mask_digest,
+            salt_size,
+            message,
+            signature,
+        )
+        .ok_or(ProviderError::BadSignature),
         SignatureScheme::Ecdsa(digest) => ecdsa(info, digest, message, signature),
         SignatureScheme::Ed25519 => ed25519(info, message, signature),
-        SignatureScheme::Dsa(_) => Err(ProviderError::Unsupported("DSA".into())),
+        SignatureScheme::Dsa(digest) => dsa::verify(info, digest, message, signature),
     }
 }
 
@@ -39,31 +52,8 @@ fn pkcs1v15(
         S256 => key.pkcs1v15_verify::<Sha256>(message, signature),
         S384 => key.pkcs1v15_verify::<Sha384>(message, signature),
         S512 => key.pkcs1v15_verify::<Sha512>(message, signature),
-        other => return Err(ProviderError::Unsupported(other.to_string())),
-    }
-    .map_err(bad)
-}
-
-fn pss(
-    key: rsa::PublicKey,
-    digest: DigestAlgorithm,
-    salt_size: usize,
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), ProviderError> {
-    use rsa::pss::VerifyingKey;
-    let signature = rsa::pss::Signature::try_from(signature).map_err(bad)?;
-    match digest {
-        S256 => {
-            VerifyingKey::<Sha256>::new_with_salt_len(key, salt_size).verify(message, &signature)
-        }
-        S384 => {
-            VerifyingKey::<Sha384>::new_with_salt_len(key, salt_size).verify(message, &signature)
-        }
-        S512 => {
-            VerifyingKey::<Sha512>::new_with_salt_len(key, salt_size).verify(message, &signature)
-        }
-        other => return Err(ProviderError::Unsupported(other.to_string())),
+        S1 => key.pkcs1v15_verify::<Sha1>(message, signature),
+        S224 => key.pkcs1v15_verify::<Sha224>(message, signature),
     }
     .map_err(bad)
 }
@@ -90,11 +80,11 @@ fn ecdsa(
     signature: &[u8],
 ) -> Result<(), ProviderError> {
     let key = parse(info)?;
-    let hash = digest(algorithm, message);
+    let hash = |size| prehash(algorithm, message, size);
     match key.algorithm {
-        KeyAlgorithm::EcP256 => verify_on!(p256, key.octets, &hash, signature),
-        KeyAlgorithm::EcP384 => verify_on!(p384, key.octets, &hash, signature),
-        KeyAlgorithm::EcP521 => verify_on!(p521, key.octets, &hash, signature),
+        KeyAlgorithm::EcP256 => verify_on!(p256, key.octets, &hash(32), signature),
+        KeyAlgorithm::EcP384 => verify_on!(p384, key.octets, &hash(48), signature),
+        KeyAlgorithm::EcP521 => verify_on!(p521, key.octets, &hash(66), signature),
         other => Err(ProviderError::Unsupported(format!("ECDSA with {other}"))),
     }
 }

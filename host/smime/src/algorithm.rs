@@ -319,10 +319,12 @@ impl FromStr for KeyAlgorithm {
 pub enum SignatureScheme {
     /// RSASSA-PKCS1-v1_5.
     RsaPkcs1v15(DigestAlgorithm),
-    /// RSASSA-PSS; MGF1 with the same digest.
+    /// RSASSA-PSS.
     RsaPss {
-        /// The digest of the message and of MGF1.
+        /// The digest of the message.
         digest: DigestAlgorithm,
+        /// The digest of MGF1. Our own signatures use the message's.
+        mask_digest: DigestAlgorithm,
         /// Octets of salt. Our own signatures use the digest's size.
         salt_size: usize,
     },

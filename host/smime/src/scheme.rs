@@ -31,6 +31,7 @@ pub(crate) fn scheme_for(
             // RFC 4055 §3.1: a salt of the digest's size.
             RsaScheme::Pss => SignatureScheme::RsaPss {
                 digest,
+                mask_digest: digest,
                 salt_size: digest.output_size(),
             },
         }),
@@ -71,9 +72,14 @@ pub(crate) fn signer_info_identifier(scheme: SignatureScheme) -> Vec<u8> {
 pub(crate) fn certificate_identifier(scheme: SignatureScheme) -> Vec<u8> {
     match scheme {
         SignatureScheme::RsaPkcs1v15(digest) => algorithm(with_rsa(digest), &null()),
-        SignatureScheme::RsaPss { digest, salt_size } => {
-            algorithm(rfc5912::ID_RSASSA_PSS, &pss_parameters(digest, salt_size))
-        }
+        SignatureScheme::RsaPss {
+            digest,
+            mask_digest,
+            salt_size,
+        } => algorithm(
+            rfc5912::ID_RSASSA_PSS,
+            &pss_parameters(digest, mask_digest, salt_size),
+        ),
         // RFC 5480, RFC 8410 §3: parameters absent.
         SignatureScheme::Ecdsa(digest) => algorithm(with_ecdsa(digest), &[]),
         SignatureScheme::Ed25519 => algorithm(rfc8410::ID_ED_25519, &[]),
@@ -124,12 +130,16 @@ pub(crate) fn mask_generation(digest: DigestAlgorithm) -> Vec<u8> {
 
 /// RSASSA-PSS-params (RFC 4055 §3.1), all explicit but the trailer, which DER leaves out as the
 /// default.
-fn pss_parameters(digest: DigestAlgorithm, salt_size: usize) -> Vec<u8> {
+fn pss_parameters(
+    digest: DigestAlgorithm,
+    mask_digest: DigestAlgorithm,
+    salt_size: usize,
+) -> Vec<u8> {
     // The salt sizes here are digest sizes.
     let salt = integer(u8::try_from(salt_size).unwrap_or(0x7f));
     sequence(&[
         &context(0, &[&digest_in_rsa(digest)]),
-        &context(1, &[&mask_generation(digest)]),
+        &context(1, &[&mask_generation(mask_digest)]),
         &context(2, &[&salt]),
     ])
 }
@@ -226,8 +236,12 @@ fn parse_pss(mut fields: Reader<'_>) -> Option<SignatureScheme> {
         Some(trailer) => small(trailer)?,
         None => 1,
     };
-    let usable = mask_digest == digest && trailer == 1 && parameters.is_empty();
-    usable.then_some(SignatureScheme::RsaPss { digest, salt_size })
+    let usable = trailer == 1 && parameters.is_empty();
+    usable.then_some(SignatureScheme::RsaPss {
+        digest,
+        mask_digest,
+        salt_size,
+    })
 }
 
 fn digest_named(mut algorithm: Reader<'_>) -> Option<DigestAlgorithm> {
@@ -288,6 +302,7 @@ mod tests {
                 Some(Sha256),
                 SignatureScheme::RsaPss {
                     digest: Sha1,
+                    mask_digest: Sha1,
                     salt_size: 20,
                 },
             ),

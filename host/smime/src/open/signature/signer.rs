@@ -465,16 +465,22 @@ fn supported_scheme(
     Ok(scheme)
 }
 
-/// RFC 4055 §1.2, §3.1: the digest that the key names, and no less salt.
+/// RFC 4055 §1.2, §3.1: the digests that the key names, and no less salt.
 fn is_within_restriction(scheme: SignatureScheme, certificate: &Certificate) -> bool {
-    let SignatureScheme::RsaPss { digest, salt_size } = scheme else {
+    let SignatureScheme::RsaPss {
+        digest,
+        mask_digest,
+        salt_size,
+    } = scheme
+    else {
         return false;
     };
     match restriction_of(certificate.public_key_info()) {
         Some(SignatureScheme::RsaPss {
             digest: only,
+            mask_digest: only_mask,
             salt_size: least,
-        }) => digest == only && salt_size >= least,
+        }) => (digest, mask_digest) == (only, only_mask) && salt_size >= least,
         _ => true,
     }
 }
