@@ -45,10 +45,8 @@ class Sample:
         return self.open_mail(waxseal, self.header + b"MIME-Version: 1.0\r\n"
                               + self.armoured(octets))
 
-    def open_mail(self, waxseal, mail):
-        file = waxseal.directory / "mail.eml"
-        file.write_bytes(mail)
-        return waxseal.open(file, "--allow-weak", *self.identity)
+    def open_mail(self, waxseal, mail, *more):
+        return waxseal.open_octets(mail, "--allow-weak", *self.identity, *more)
 
 
 class Ciphertexts:

@@ -128,20 +128,16 @@ def below_the_root(tally, waxseal, samples, people):
     """Direct exfiltration, and decryption oracles: never decrypted, exit code 1."""
     for sample in samples:
         for name, mail in covert.encrypted_below(sample.armoured(), people):
-            tally.judge(name, sample.name, sample.open_mail(waxseal, mail),
-                        {"suspicious"}, sample.secret, 1)
+            # The reader has Bob's key too, to whom Mallory encrypts her own.
+            done = sample.open_mail(waxseal, mail, "--identity", people.bob.certificate,
+                                    "--key", people.bob.key)
+            tally.judge(name, sample.name, done, {"suspicious"}, sample.secret, 1)
 
 
 def covert_signatures(tally, waxseal, people):
     for name, mail, allowed in covert.signatures(people):
-        done = waxseal.open(write(waxseal, mail), "--anchor", people.root)
+        done = waxseal.open_octets(mail, "--anchor", people.root)
         tally.judge(name, name, done, allowed, code=0 if "valid" in allowed else 1)
-
-
-def write(waxseal, mail):
-    file = waxseal.directory / "mail.eml"
-    file.write_bytes(mail)
-    return file
 
 
 # ---------------------------------------------------------------- one error (rule 8)

@@ -16,8 +16,9 @@ or as one of these, each of which fails the run:
     openssl failed       a layer did not verify or decrypt
     panic or silence     no mail and no named error
 
-A second table says what other programs made of every Nth of the same outputs. There a layer that
-a program cannot read by design is counted as such; any other failure fails the run.
+A second table says what other programs made of every Nth of the same outputs, and what `waxseal
+open` makes of all of them. There a layer that a program cannot read by design is counted as such;
+any other failure fails the run.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from pathlib import Path
 import compare
 import identities
 import layers
+import own_reader
 import producers
 import second_readers
 
@@ -78,9 +80,11 @@ class Run:
         except Exception as error:      # the harness must count its own failures too
             produced, outcome, why = None, "panic or silence", f"harness: {error!r}"
         seconds = []
-        if outcome == "same" and number % self.second_every == 0:
+        if outcome == "same":
+            readers = [r for r in self.seconds if getattr(r, "reads_all", False)
+                       or number % self.second_every == 0]
             seconds = [(r.name, *self.second_outcome(original, produced, policy, r))
-                       for r in self.seconds]
+                       for r in readers]
         self.count(name, path, policy, outcome, why, seconds)
 
     def outcome(self, original, produced, policy):
@@ -110,7 +114,11 @@ class Run:
 
     def second_outcome(self, original, produced, policy, reader):
         try:
-            inside = layers.open_all(produced.mail, reader, producers.POLICIES[policy][0])
+            expected = producers.POLICIES[policy][0]
+            if getattr(reader, "reads_all", False):
+                inside = reader.open_all(produced.mail, expected)
+            else:
+                inside = layers.open_all(produced.mail, reader, expected)
         except layers.Unread as error:
             return ("cannot" if error.capability else "failed"), str(error)
         found = compare.content_differences(original, inside)
@@ -217,6 +225,8 @@ def run(arguments, directory):
     seconds, missing = [], []
     if arguments.second_every:
         seconds, missing = second_readers.start(directory, [recipient], [root])
+    if arguments.waxseal:
+        seconds.append(own_reader.WaxsealOpen(arguments.waxseal, directory, recipient))
     this = Run(producer, layers.OpenSsl(recipient, root), seconds, arguments.second_every or 1,
                arguments.report)
     work = [(name, number, path, policy)

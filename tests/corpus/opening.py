@@ -108,6 +108,13 @@ class Waxseal:
                 done.content = out.read_bytes()
             return done
 
+    def open_octets(self, octets, *arguments):
+        """The same, of octets."""
+        with tempfile.NamedTemporaryFile(dir=self.directory) as file:
+            file.write(octets)
+            file.flush()
+            return self.open(file.name, *arguments)
+
 
 # ---------------------------------------------------------------- judgements
 

@@ -8,5 +8,7 @@
 pub mod arrows;
 pub mod audit;
 pub mod metadata;
+pub mod opener;
 pub mod openssl;
 pub mod operator;
+pub mod smtp;

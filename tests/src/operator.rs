@@ -104,6 +104,20 @@ impl Policy {
         identity
     }
 
+    /// An identity of `[identity.NAME]` that decrypts for `address`.
+    pub fn reader(&mut self, name: &str, address: &str) -> Identity {
+        let identity = self.signer(name, address);
+        let signs = format!("addresses = [\"{address}\"]\nuse = [\"sign\"]");
+        let reads = format!("addresses = [\"{address}\"]\nuse = [\"decrypt\"]");
+        self.configuration = self.configuration.replace(&signs, &reads);
+        identity
+    }
+
+    /// Somebody elsewhere with a certificate that the policy trusts, and does not know.
+    pub fn correspondent(&mut self, address: &str) -> Identity {
+        self.issue(address)
+    }
+
     /// A recipient whose certificate lies in `certificates/`.
     pub fn recipient(&mut self, address: &str) -> Identity {
         let identity = self.issue(address);
