@@ -4,6 +4,7 @@ what was broken on purpose. Needs no corpus and no Waxseal."""
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -12,11 +13,17 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import ciphertexts
 import compare
+import covert
+import efail
 import harness
 import identities
 import layers
+import open as scoreboard
+import opening
 import producers
+import surgery
 
 MAIL = b"""From: Anna <anna@example.org>
 To: reader@corpus.example
@@ -206,6 +213,105 @@ class Table(unittest.TestCase):
         self.assertIn(["one", "sign", "2", "1", "0", "0", "0", "0", "message.too-deep", "1"], rows)
         self.assertIn(["all", "sign", "3", "1", "1", "0", "0", "0", "message.too-deep", "1"], rows)
         self.assertIn(["gpgsm", "sign", "1", "0", "0", "0"], rows)
+
+
+class Attacks(unittest.TestCase):
+    """OpenSSL, which decrypts whatever CBC gives, falls for what Waxseal must refuse."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        path = Path(cls.directory.name)
+        cls.people = covert.People(path)
+        source = ciphertexts.Ciphertexts(path / "no corpus", path, cls.people)
+        cls.samples = {sample.name: sample for sample in source.fresh()}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    def openssl(self, octets):
+        bob = self.people.bob
+        return self.people.openssl(octets, "cms", "-decrypt", "-binary", "-inform", "DER",
+                                   "-recip", bob.certificate, "-inkey", bob.key)
+
+    def test_taken_apart_and_put_together_it_is_the_same(self):
+        for sample in self.samples.values():
+            self.assertEqual(surgery.parse(sample.octets).encode(), sample.octets, sample.name)
+            self.assertEqual(self.openssl(sample.octets), sample.known)
+
+    def test_an_image_goes_into_html(self):
+        sample = self.samples["html aes-256-cbc"]
+        inside = self.openssl(surgery.image_inside(sample.octets, sample.known))
+        self.assertEqual(inside[:32], sample.known[:32])
+        for piece in (b"<img src=\"http:/", b"/efail.example/"):
+            self.assertIn(piece, inside)
+
+    def test_the_content_goes_into_an_address(self):
+        sample = self.samples["text aes-256-cbc"]
+        inside = self.openssl(surgery.html_exfiltration(sample.octets, sample.known))
+        self.assertTrue(inside.startswith(b"Content-type: te"))
+        image, secret = inside.find(b"\" src="), inside.find(ciphertexts.SECRET)
+        self.assertTrue(0 < image < secret, inside)
+
+    def test_the_first_block_changes_without_noise(self):
+        sample = self.samples["text aes-128-cbc"]
+        octets = surgery.first_block(sample.octets, sample.known, b"X-Was-Changed: 1")
+        self.assertEqual(self.openssl(octets), b"X-Was-Changed: 1" + sample.known[16:])
+
+    def test_signed_mails_are_what_they_claim(self):
+        for detached in (True, False):
+            signed = self.people.sign(covert.ENTITY, self.people.alice, detached=detached)
+            inside = self.people.openssl(b"MIME-Version: 1.0\r\n" + signed, "cms", "-verify",
+                                         "-CAfile", self.people.root)
+            self.assertEqual(inside.replace(b"\r\n", b"\n"),
+                             covert.ENTITY.replace(b"\r\n", b"\n"))
+
+
+class Opening(unittest.TestCase):
+    """A script in the place of Waxseal."""
+
+    def run_as(self, script, judge=opening.decrypted):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "program")
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o700)
+            return judge(opening.Waxseal(path, Path(directory)).open("/dev/null"))[0]
+
+    def report(self, **layer):
+        layer = {"kind": "encrypted", "form": "enveloped-data", "state": "decrypted",
+                 "signatures": [], **layer}
+        return "echo '" + json.dumps({"layers": [layer], "verdict": layer["state"]}) + "'"
+
+    def test_how_a_run_can_end(self):
+        self.assertEqual(self.run_as(self.report()), "ok")
+        self.assertEqual(self.run_as(self.report(state="damaged") + "; exit 1"), "fail")
+        self.assertEqual(self.run_as("exit 65"), "fail")
+        for script in ("exit 101", "exit 2", "kill -SEGV $$",
+                       "echo \"thread 'main' panicked\" >&2; exit 1"):
+            self.assertEqual(self.run_as(script), "crash", script)
+
+    def test_a_signature_is_right_only_with_exit_code_0(self):
+        valid = [{"state": "valid", "cryptographic": "valid"}]
+        signed = self.report(kind="signed", form="signed-data", state="valid", signatures=valid)
+        self.assertEqual(self.run_as(signed, opening.verified), "ok")
+        self.assertEqual(self.run_as(f"{signed}; exit 1", opening.verified), "fail")
+        none = self.report(kind="signed", form="signed-data", state="valid")
+        self.assertEqual(self.run_as(none, opening.verified), "fail")
+
+    def test_a_changed_mail_that_is_verified_fails_the_run(self):
+        tally = efail.Tally()
+        done = opening.Done(0, {"layers": [], "verdict": "valid"}, b"secret")
+        tally.judge("attack", "name", done, efail.REFUSED, b"secret", 1)
+        self.assertEqual(len(tally.failures), 3, tally.failures)
+
+    def test_fewer_than_openssl_fails_the_run(self):
+        row = {"set": "s", "file": "f", "operation": "o", "expected": "ok", "openssl": "ok",
+               "ours": "fail", "why": "", "agrees": False, "openssl-agrees": True, "reason": None}
+        self.assertEqual(len(scoreboard.failures([row])), 2)
+        self.assertEqual(scoreboard.failures([row | {"reason": "on purpose"}]), [])
+        crash = row | {"expected": "nocrash", "ours": "crash", "reason": "none will do"}
+        self.assertEqual(len(scoreboard.failures([crash])), 1)
 
 
 if __name__ == "__main__":
