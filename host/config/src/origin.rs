@@ -21,6 +21,9 @@ pub(crate) fn read(section: Section<'_>) -> Origin {
         listeners: texts(&section, "listeners"),
         domains: section.texts("domains").iter().filter_map(domain).collect(),
         users: section.section("users").map(users).unwrap_or_default(),
+        authserv_id: section
+            .value("authserv-id")
+            .and_then(|value| authserv_id(&value)),
     };
     section.finish();
     origin
@@ -58,6 +61,18 @@ pub(crate) fn domain(value: &Value<'_>) -> Option<String> {
             None
         }
     }
+}
+
+/// A token (RFC 8601 §2.2, RFC 2045 §5.1), so that it needs no quotes; a domain is one.
+fn authserv_id(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let is_token = |octet: u8| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet);
+    if text.is_empty() || !text.bytes().all(is_token) {
+        let hint = Some("write a name of your mail system, such as mx.example.org".to_owned());
+        value.problem(format!("not a domain or another token: {text}"), hint);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn users(section: Section<'_>) -> BTreeMap<String, Vec<String>> {

@@ -9,6 +9,7 @@ use waxseal_policy::capabilities::{CallError, ErrorKind};
 use waxseal_policy::plan::{Plan, Step, Verdict};
 use waxseal_policy::transaction as policy;
 
+use crate::authentication_results::{AUTHSERV_ID, strip_forged};
 use crate::carry_out::{Bcc, CarryOut};
 use crate::copies::group;
 use crate::generation::Generation;
@@ -107,6 +108,16 @@ fn for_policy(
     let direction = generation
         .origin
         .direction(&transaction.session, &transaction.recipients);
+    let mut session = transaction.session;
+    let mut message = message;
+    if let Some(authserv_id) = &generation.origin.authserv_id {
+        // RFC 8601 §5: results that claim to be ours and came from outside are forged.
+        if direction != policy::Direction::Outbound {
+            message = strip_forged(&message, authserv_id);
+        }
+        let property = (AUTHSERV_ID.to_owned(), authserv_id.clone());
+        session.properties.extend([property]);
+    }
     policy::Transaction {
         queue_id: transaction.queue_id,
         direction: Some(direction),
@@ -114,7 +125,7 @@ fn for_policy(
         sender_parameters: transaction.sender_parameters,
         recipients: distinct(transaction.recipients),
         message,
-        session: transaction.session,
+        session,
         abilities: transaction.abilities,
         time: transaction.time,
     }

@@ -1,5 +1,6 @@
 //! What opening a message found, as filters see it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use waxseal_policy::capabilities::{CallError, ErrorKind, Layer, Signature};
@@ -15,10 +16,20 @@ pub(crate) fn views(layers: &[open::Layer]) -> Vec<Layer> {
 fn of(layer: &open::Layer) -> Layer {
     Layer {
         kind: layer.kind.name().to_owned(),
+        form: layer.kind.form().to_owned(),
         state: layer.state.name().to_owned(),
         problem: layer.problem.as_ref().map(problem),
         signatures: layer.signatures.iter().map(signature).collect(),
+        weak: weak(layer),
     }
+}
+
+/// Each thing once.
+fn weak(layer: &open::Layer) -> Vec<String> {
+    let signatures = layer.signatures.iter().flat_map(|own| &own.weak);
+    let all = layer.weak.iter().chain(signatures);
+    let once: BTreeSet<&String> = all.collect();
+    once.into_iter().cloned().collect()
 }
 
 fn signature(signature: &open::Signature) -> Signature {

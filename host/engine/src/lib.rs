@@ -6,6 +6,7 @@
 //! clear.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod authentication_results;
 mod carry_out;
 mod certificates;
 mod copies;

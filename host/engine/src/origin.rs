@@ -23,6 +23,9 @@ pub struct Origin {
     /// Which From addresses an authenticated user may use beside its own: addresses,
     /// `*@domain`, or `*`.
     pub users: BTreeMap<String, Vec<String>>,
+    /// By what name our results stand in Authentication-Results (RFC 8601 §2.5). `None`: we
+    /// write none, and know none as ours.
+    pub authserv_id: Option<String>,
 }
 
 /// Why a message is not ours to sign.
@@ -118,6 +121,7 @@ mod tests {
                 ),
                 ("daemon".into(), vec!["*".into()]),
             ]),
+            authserv_id: None,
         }
     }
 

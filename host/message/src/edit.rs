@@ -4,9 +4,22 @@
 //! is an error, so no value can end its field and begin another. `Content-*` and
 //! `MIME-Version` belong to the content and are refused.
 
+use std::borrow::Cow;
+
 use crate::field::is_content_name;
 use crate::fold::fold;
-use crate::{Error, LineEnds, Message, address, encoded_word};
+use crate::{Error, Field, LineEnds, Message, address, encoded_word};
+
+/// What becomes of a field in [`Message::with_fields_edited`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldEdit {
+    /// It stays as it stands.
+    Keep,
+    /// It goes.
+    Remove,
+    /// It gets this value.
+    Replace(String),
+}
 
 impl Message {
     /// With a field on top of the others.
@@ -54,6 +67,36 @@ impl Message {
                 .filter(|field| !field.is_named(name))
                 .map(|field| field.raw()),
         )
+    }
+
+    /// With what `edit` says of each field, in one pass. `Content-*` and `MIME-Version` stay, and
+    /// it is not asked about them.
+    pub fn with_fields_edited(
+        &self,
+        mut edit: impl FnMut(&Field<'_>) -> FieldEdit,
+    ) -> Result<Self, Error> {
+        let mut changed = false;
+        let mut pieces: Vec<Cow<'_, [u8]>> = Vec::with_capacity(self.field_count());
+        for field in self.fields() {
+            let fate = if field.is_content() {
+                FieldEdit::Keep
+            } else {
+                edit(&field)
+            };
+            changed |= fate != FieldEdit::Keep;
+            match fate {
+                FieldEdit::Keep => pieces.push(field.raw().into()),
+                FieldEdit::Remove => {}
+                FieldEdit::Replace(value) => {
+                    let new = self.new_field(field.name(), &value)?;
+                    pieces.push(new.into_bytes().into());
+                }
+            }
+        }
+        if !changed {
+            return Ok(self.clone());
+        }
+        Ok(self.rebuilt(pieces.iter().map(|piece| &**piece)))
     }
 
     /// A new field in this message's own line ends.
@@ -234,6 +277,25 @@ mod tests {
             message.with_field_removed(4),
             Err(Error::NoSuchField { index: 4 })
         );
+    }
+
+    #[test]
+    fn edits_many_fields_in_one_pass() {
+        let message = parse("A: 1\r\nB: 1\r\nA: 2\r\nContent-Type: text/html\r\n\r\nx");
+        let edited = message.with_fields_edited(|field| match (field.name(), field.index()) {
+            ("A", 0) => FieldEdit::Remove,
+            ("B", _) => FieldEdit::Replace("3".into()),
+            ("Content-Type", _) => FieldEdit::Remove,
+            _ => FieldEdit::Keep,
+        });
+        check(
+            &edited.unwrap(),
+            "B: 3\r\nA: 2\r\nContent-Type: text/html\r\n\r\nx",
+        );
+        let kept = message.with_fields_edited(|_| FieldEdit::Keep).unwrap();
+        assert_eq!(kept.head().as_ptr(), message.head().as_ptr());
+        let injected = message.with_fields_edited(|_| FieldEdit::Replace("a\r\nB: 1".into()));
+        assert!(matches!(injected, Err(Error::ControlCharacter { .. })));
     }
 
     #[test]

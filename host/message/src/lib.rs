@@ -34,6 +34,7 @@ mod tree;
 
 pub use address::{Address, Mailbox, parse_mailboxes};
 pub use base64::base64_lines;
+pub use edit::FieldEdit;
 pub use error::Error;
 pub use field::{Field, Fields};
 pub use limits::Limits;

@@ -157,8 +157,12 @@ pub enum Basis {
 pub struct Layer {
     /// `signed`, `encrypted`, `compressed`, `certificates`, …
     pub kind: String,
+    /// `multipart-signed`, `signed-data`, `enveloped-data`, …
+    pub form: String,
     /// State by name; see the guest contract.
     pub state: String,
+    /// What of it is for reading only, its signatures included: `sha-1`, `rsa-1024`.
+    pub weak: Vec<String>,
     /// Why, where there is something to say.
     pub problem: Option<CallError>,
     /// One for each SignerInfo.

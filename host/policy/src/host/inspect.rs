@@ -74,6 +74,14 @@ impl inspect::HostLayer for HostState {
             .collect()
     }
 
+    fn form(&mut self, handle: Resource<LayerHandle>) -> wasmtime::Result<String> {
+        Ok(self.held(&handle)?.0.form.clone())
+    }
+
+    fn weak(&mut self, handle: Resource<LayerHandle>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.held(&handle)?.0.weak.clone())
+    }
+
     fn drop(&mut self, handle: Resource<LayerHandle>) -> wasmtime::Result<()> {
         self.handles.delete(handle)?;
         Ok(())

@@ -147,3 +147,53 @@ DELETE FROM certificate WHERE id IN (
 pub(super) const REMOVE: &str = "DELETE FROM certificate WHERE fingerprint = ?1";
 
 pub(super) const SIZE: &str = "SELECT certificates FROM size";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    /// The lines of SQLite's plan that read a whole table.
+    fn whole_tables(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
+        let plan = statement
+            .query_map(rusqlite::params_from_iter(parameters), |row| row.get(3))
+            .unwrap();
+        let reads_whole = |line: &String| {
+            // Eviction walks an index from its end, and stops; `size` has one row.
+            let walks = line.contains("INDEX certificate_expiring")
+                || line.contains("INDEX certificate_unused");
+            line.starts_with("SCAN") && line != "SCAN size" && !walks
+        };
+        plan.map(Result::unwrap).filter(reads_whole).collect()
+    }
+
+    /// Mail waits for these: none may read a whole table, however many certificates there are.
+    #[test]
+    fn everything_on_the_mail_path_goes_through_an_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(CREATE).unwrap();
+        for sql in [
+            FIND,
+            TOUCH,
+            ADD,
+            SET_PROVENANCE,
+            SET_CAPABILITIES,
+            SET_PREFERRED,
+            ADD_HOLDER,
+            EVICT_OF_NAME,
+            REMOVE_WITHOUT_HOLDER,
+            EVICT_EXPIRED,
+            EVICT_UNUSED,
+            REMOVE,
+            ENTRIES_OF_ADDRESS,
+            ENTRIES_OF_FINGERPRINT,
+        ] {
+            assert!(whole_tables(&connection, sql).is_empty(), "{sql}");
+        }
+        assert!(!whole_tables(&connection, ENTRIES).is_empty());
+    }
+}
