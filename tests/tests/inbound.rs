@@ -14,7 +14,7 @@ const BOB: &str = "bob@partner.example";
 const HEADER: &str =
     "From: alice@example.org\r\nTo: bob@partner.example\r\nSubject: the merger\r\n";
 const ENTITY: &str = "Content-Type: text/plain; charset=us-ascii\r\n\r\n\
-                      what is inside\r\n.\r\nFrom the start to the end\r\n";
+                      what is inside\r\n\r\n from the start to the end\r\n";
 const KEYS: [(&str, &str, &str); 4] = [
     ("rsa", "rsa:2048", "keyEncipherment"),
     (
@@ -111,11 +111,11 @@ impl Desk {
     }
 
     fn openssl_on(&self, source: &str, arguments: &str) -> PathBuf {
-        let at = text(self.home.path()).to_owned();
-        let arguments = arguments.replace("@", &format!("{at}/authority/"));
+        // The input comes first: recipients' certificates are the last arguments.
+        let (program, rest) = arguments.split_once(' ').unwrap();
         let mut command = Command::new("openssl");
-        command.args(arguments.split_whitespace());
-        command.arg("-in").arg(self.file(source));
+        command.arg(program).arg("-in").arg(self.file(source));
+        command.args(rest.split_whitespace());
         let output = command.output().expect("openssl is installed");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments}: {stderr}");
