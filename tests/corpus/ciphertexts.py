@@ -33,6 +33,7 @@ class Sample:
     text: bool = True              # all 7 bits: noise shows
     authenticated: bool = False    # AuthEnvelopedData
     rsa: bool = True
+    content: bytes = None          # what came out of it unchanged
 
     def armoured(self, octets=None):
         """As a MIME entity."""

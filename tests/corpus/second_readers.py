@@ -163,10 +163,10 @@ class BouncyCastle(SecondReader):
         self.process.wait(timeout=30)
 
 
-def start(directory, identities, roots):
+def start(directory, identities, roots, kinds=(Gpgsm, Nss, BouncyCastle)):
     """Every reader that is installed, and for each other one why it is not."""
     readers, missing = [], []
-    for reader in (Gpgsm, Nss, BouncyCastle):
+    for reader in kinds:
         try:
             readers.append(reader(directory, identities, roots))
         except (Unread, OSError) as error:

@@ -2,6 +2,7 @@
 attacker who knows no key. BER in, DER out; only as much ASN.1 as EnvelopedData and
 AuthEnvelopedData need."""
 
+import zlib
 from dataclasses import dataclass
 
 SEQUENCE, SET, OCTET_STRING = 0x30, 0x31, 0x04
@@ -226,4 +227,41 @@ def other_key(octets, make):
     envelope = Envelope(octets)
     for key in envelope.encrypted_keys():
         key.octets = make(key.octets)
+    return envelope.encode()
+
+
+# ---------------------------------------------------------------- too much of something
+
+COMPRESSED = bytes.fromhex("060b2a864886f70d0109100109")
+ZLIB = bytes.fromhex("060b2a864886f70d0109100308")
+DATA = bytes.fromhex("06092a864886f70d010701")
+
+
+def sequence(*parts, tag=SEQUENCE):
+    body = b"".join(parts)
+    return bytes([tag]) + length(len(body)) + body
+
+
+def compressed(content):
+    """CompressedData (RFC 3274 §1.1)."""
+    octets = sequence(zlib.compress(content, 9), tag=OCTET_STRING)
+    data = sequence(b"\x02\x01\x00", sequence(ZLIB), sequence(DATA, sequence(octets, tag=0xA0)))
+    return sequence(COMPRESSED, sequence(data, tag=0xA0))
+
+
+def with_recipients(octets, count):
+    """The same RecipientInfo again and again, for somebody else first."""
+    envelope = Envelope(octets)
+    one = envelope.recipients.children[0].encode()
+    stranger = parse(one)
+    stranger.children[1].children[1].octets = b"\x01"
+    envelope.recipients.children = [stranger] * count + [parse(one)]
+    return envelope.encode()
+
+
+def with_iterations(octets, count):
+    """PasswordRecipientInfo whose PBKDF2 takes this many rounds."""
+    envelope = Envelope(octets)
+    derivation = envelope.recipients.children[0].children[1]
+    derivation.children[1].children[1].octets = count.to_bytes(5, "big").lstrip(b"\0")
     return envelope.encode()
