@@ -69,10 +69,11 @@ where
 }
 
 /// RFC 3217 §3.2. The parity of the key's octets is not looked at: the checksum before it
-/// leaves nothing to find, and other readers do the same.
+/// leaves nothing to find, and other readers do the same. OpenSSL wraps AES keys in it too.
 fn unwrap_triple_des(wrapping_key: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const IV: [u8; 8] = [0x4a, 0xdd, 0xa2, 0x2c, 0x79, 0xe8, 0x21, 0x05];
-    if wrapped.len() != 40 {
+    let size = wrapped.len().checked_sub(16)?;
+    if size < 16 || !size.is_multiple_of(8) {
         return None;
     }
     let mut octets = Zeroizing::new(wrapped.to_vec());
@@ -80,7 +81,7 @@ fn unwrap_triple_des(wrapping_key: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Ve
     octets.reverse();
     let (iv, inner) = octets.split_at_mut_checked(8)?;
     decrypt_blocks(keyed::<des::TdesEde3>(wrapping_key)?, iv, inner)?;
-    let (key, checksum) = inner.split_at_checked(24)?;
+    let (key, checksum) = inner.split_at_checked(size)?;
     let digest = crate::digest::digest(DigestAlgorithm::Sha1, key);
     let good = bool::from(digest.get(..8)?.ct_eq(checksum));
     good.then(|| Zeroizing::new(key.to_vec()))

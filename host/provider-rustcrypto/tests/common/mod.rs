@@ -45,6 +45,14 @@ pub(crate) fn opening() -> waxseal_smime::open::Opening<'static> {
     }
 }
 
+/// Opens with these keys.
+pub(crate) fn opening_with(keys: &[&'static Person]) -> waxseal_smime::open::Opening<'static> {
+    waxseal_smime::open::Opening {
+        keys: keys.iter().map(|person| &person.identity).collect(),
+        ..opening()
+    }
+}
+
 pub(crate) fn limits() -> &'static Limits {
     static LIMITS: OnceLock<Limits> = OnceLock::new();
     LIMITS.get_or_init(Limits::default)
