@@ -21,6 +21,7 @@ mod report;
 mod restore;
 mod signature;
 mod state;
+mod suspicious;
 mod walk;
 
 use crate::Provider;

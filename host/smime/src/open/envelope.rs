@@ -9,14 +9,17 @@
 //! Every RecipientInfo that names a key of ours is tried, [`MAX_ATTEMPTS`] at most. PKCS #1 v1.5
 //! gives a key whatever the ciphertext holds (implicit rejection), and one wrong key in 256
 //! passes the unpadding of CBC. That is no oracle: the sender of a forged RSA ciphertext knows
-//! the random key no better than the wrong one. But the result is garbage, so what does not read
-//! as mail is taken only when no other attempt gives something that does.
+//! the random key no better than the wrong one. But the result is garbage, so what is neither a
+//! MIME entity nor text is taken only when no other attempt gives something better; and where a
+//! mail was encrypted, the walk makes it the same failure as all others, so that the one in 256
+//! is not told apart.
 //!
 //! Nothing is given out before the end of the content is authenticated or unpadded.
 
 mod attempt;
 mod plan;
 
+use super::suspicious::is_garbage;
 use super::{Layer, LayerKind, Opening, Problem, State};
 use crate::asn1::{Element, Malformed, tag, tlv};
 use crate::enveloped_data::{
@@ -75,12 +78,11 @@ fn malformed() -> Refusal {
 }
 
 /// The one failure of everything that depends on a key (rule 8).
-fn damaged() -> Refusal {
-    Refusal::new(
-        State::Damaged,
-        "decrypt.damaged",
-        "the message cannot be decrypted",
-    )
+pub(super) fn damaged() -> Problem {
+    Problem {
+        code: "decrypt.damaged",
+        message: "the message cannot be decrypted".into(),
+    }
 }
 
 /// Opens an envelope with the first key that is a recipient's. The layer says what it is; the
@@ -217,13 +219,16 @@ impl<'a> Ciphertext<'a> {
             let Some(content) = self.decrypt_with(attempt, opening)? else {
                 continue;
             };
-            let is_sure = self.algorithm.cipher.is_authenticated() || reads_as_mail(&content);
+            let is_sure = self.algorithm.cipher.is_authenticated() || !is_garbage(&content);
             if is_sure {
                 return Ok(self.opened(attempt, content, layer));
             }
             unlike_mail.get_or_insert((attempt, content));
         }
-        let (attempt, content) = unlike_mail.ok_or_else(damaged)?;
+        let (attempt, content) = unlike_mail.ok_or_else(|| Refusal {
+            state: State::Damaged,
+            problem: Some(damaged()),
+        })?;
         Ok(self.opened(attempt, content, layer))
     }
 
@@ -291,31 +296,4 @@ fn random_key(size: usize, opening: &Opening<'_>) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(vec![0; size]);
     let _ = opening.provider.random(&mut key);
     key
-}
-
-/// It begins with a header field, as a MIME entity does, or is text at least. A random key gives
-/// sixteen octets of text once in a million times.
-fn reads_as_mail(content: &[u8]) -> bool {
-    let begin = content.get(..64).unwrap_or(content);
-    // The cut may be inside a character.
-    let text = match std::str::from_utf8(begin) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            let whole = begin.get(..error.valid_up_to()).unwrap_or_default();
-            std::str::from_utf8(whole).unwrap_or_default()
-        }
-        Err(_) => return begins_with_field(content),
-    };
-    begins_with_field(content)
-        || text
-            .chars()
-            .all(|each| !each.is_control() || each.is_ascii_whitespace())
-}
-
-/// RFC 5322 §2.2: printable ASCII without space, then a colon.
-fn begins_with_field(content: &[u8]) -> bool {
-    let name = content
-        .iter()
-        .position(|octet| !matches!(octet, b'!'..=b'9' | b';'..=b'~'));
-    name.is_some_and(|end| end > 0 && content.get(end) == Some(&b':'))
 }

@@ -5,8 +5,9 @@
 //! is in order: never when it is damaged or suspicious (rule 8).
 
 use super::object::{Object, Taken, object, take};
+use super::suspicious::{is_garbage, looks_like_an_attack};
 use super::{Layer, LayerKind, Opened, Opening, Problem, State};
-use super::{author, below, fit, restore};
+use super::{author, below, envelope, fit, restore};
 use bytes::Bytes;
 use waxseal_message::Message;
 
@@ -139,7 +140,7 @@ impl Walk {
         opening: &Opening<'_>,
     ) -> Self {
         let (mut steps, left) = steps(first, &outer, detached, opening);
-        judge_unauthenticated(&mut steps);
+        judge_unauthenticated(&mut steps, outer.field_count() == 0);
         let is_encrypted = steps
             .iter()
             .any(|step| step.layer.kind.name() == "encrypted");
@@ -276,8 +277,9 @@ fn unreadable(problem: Problem) -> Step {
 }
 
 /// Rule 8: what came out of an unauthenticated envelope is authentic when a valid signature is
-/// directly inside (compression apart). Otherwise it is kept back if it looks like an attack.
-fn judge_unauthenticated(steps: &mut [Step]) {
+/// directly inside (compression apart). Otherwise it is kept back if it looks like an attack, or
+/// like what a wrong key gives.
+fn judge_unauthenticated(steps: &mut [Step], is_bare: bool) {
     for at in 0..steps.len() {
         let (before, inside) = steps.split_at_mut(at + 1);
         let Some(step) = before.last_mut() else {
@@ -286,10 +288,38 @@ fn judge_unauthenticated(steps: &mut [Step]) {
         if step.layer.state != State::DecryptedUnauthenticated {
             continue;
         }
-        let mut inside = inside.iter().map(|step| &step.layer);
-        let next = inside.find(|layer| layer.kind != LayerKind::Compressed);
+        let mut layers = inside.iter().map(|step| &step.layer);
+        let next = layers.find(|layer| layer.kind != LayerKind::Compressed);
         if next.is_some_and(|layer| layer.state == State::Valid) {
             step.layer.state = State::Decrypted;
+            continue;
+        }
+        let bad = bad_content(step, is_bare).or_else(|| attack_inside(step, inside, is_bare));
+        if let Some((state, problem)) = bad {
+            step.layer.state = state;
+            step.layer.problem = Some(problem);
+            step.inside = None;
         }
     }
+}
+
+/// What a wrong key gives, once in 256 times. A bare object may hold anything.
+fn bad_content(step: &Step, is_bare: bool) -> Option<(State, Problem)> {
+    let inside = step.inside.as_ref()?;
+    let is_entity = matches!(inside.object, Ok(Object::Entity(_)));
+    (!is_bare && is_entity && is_garbage(&inside.octets))
+        .then(|| (State::Damaged, envelope::damaged()))
+}
+
+/// Looks at what is inside, through layers that prove nothing. What a bare object holds may be
+/// no mail.
+fn attack_inside(step: &Step, inside: &[Step], is_bare: bool) -> Option<(State, Problem)> {
+    let is_proof = |step: &&Step| matches!(step.layer.state, State::Valid | State::Decrypted);
+    let unproven = inside.iter().take_while(|step| !is_proof(step));
+    let steps = std::iter::once(step).chain(unproven);
+    let mut entities = steps
+        .filter_map(Step::entity)
+        .filter(|entity| !is_bare || is_mime(entity));
+    let problem = entities.find_map(looks_like_an_attack)?;
+    Some((State::Suspicious, problem))
 }
