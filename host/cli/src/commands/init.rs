@@ -31,11 +31,12 @@ pub(crate) const RULES: &[u8] = include_bytes!("../../../../filters/dist/rules.w
 pub(crate) const MUST_ENCRYPT: &[u8] = include_bytes!("../../../../filters/dist/must-encrypt.wasm");
 pub(crate) const SUBJECT_TRIGGER: &[u8] =
     include_bytes!("../../../../filters/dist/subject-trigger.wasm");
+pub(crate) const INBOUND: &[u8] = include_bytes!("../../../../filters/dist/inbound.wasm");
 pub(crate) const OPPORTUNISTIC: &[u8] =
     include_bytes!("../../../../filters/dist/opportunistic.wasm");
 
 /// Texts of a new policy, with `{{…}}` for what is the operator's.
-const TEXTS: [(&str, &str); 12] = [
+const TEXTS: [(&str, &str); 14] = [
     (FILE, include_str!("../../init/waxseal.toml")),
     ("rules.json", include_str!("../../init/rules.json")),
     (
@@ -78,7 +79,15 @@ const TEXTS: [(&str, &str); 12] = [
         "tests/forged.eml",
         include_str!("../../init/tests/forged.eml"),
     ),
+    (
+        "tests/received.toml",
+        include_str!("../../init/tests/received.toml"),
+    ),
+    (RECEIVED, include_str!("../../init/tests/received.eml")),
 ];
+
+/// A mail of the recipient's, which is signed and encrypted by a throw-away key.
+const RECEIVED: &str = "tests/received.eml";
 
 /// The recipient that comes with a new policy.
 const RECIPIENT: &str = "ben@partner.example";
@@ -165,6 +174,7 @@ fn fill(dir: &Path, address: &Address, now: Time) -> Result<(), Failure> {
         write(&dir.join(file), text.as_bytes())?;
     }
     for (file, octets) in [
+        ("filters/inbound.wasm", INBOUND),
         ("filters/rules.wasm", RULES),
         ("filters/must-encrypt.wasm", MUST_ENCRYPT),
         ("filters/subject-trigger.wasm", SUBJECT_TRIGGER),
@@ -180,6 +190,11 @@ fn fill(dir: &Path, address: &Address, now: Time) -> Result<(), Failure> {
     let recipient: Holder = authority.issue(&recipient, &KeyAlgorithm::EcP256)?;
     let file = dir.join("certificates").join(format!("{RECIPIENT}.pem"));
     write(&file, pem_certificate(&recipient.certificate).as_bytes())?;
+    let file = dir.join(RECEIVED);
+    let plain = fs::read(&file).map_err(|error| Failure::reading(&file, &error))?;
+    let received = recipient.sends(plain, &own.certificate, now)?;
+    fs::remove_file(&file).map_err(|error| Failure::creating(&file, &error))?;
+    write(&file, &received)?;
     recipient.write_pem(&dir.join("ca").join(format!("{RECIPIENT}.pem")))
 }
 

@@ -2,11 +2,16 @@
 //! `init` and `demo`.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use waxseal_message::Address;
+use bytes::Bytes;
+use waxseal_message::{Address, Limits, Message};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
-use waxseal_smime::{Certificate, KeyAlgorithm, PrivateKey, Provider, Time};
+use waxseal_smime::{
+    Certificate, Context, EncryptOptions, Identity, KeyAlgorithm, PrivateKey, Provider,
+    SignOptions, Then, Time,
+};
 use waxseal_stores::{
     Pkcs12Entry, Pkcs12Options, Secret, pem_certificate, pem_private_key, write_pkcs12,
 };
@@ -108,6 +113,33 @@ impl Holder {
         )?;
         let line = Zeroizing::new(format!("{}\n", passphrase.as_str()));
         secret(&directory.join(format!("{name}.pass")), line.as_bytes())
+    }
+
+    /// A mail of the holder's, signed and encrypted to somebody.
+    pub(crate) fn sends(
+        &self,
+        mail: Vec<u8>,
+        to: &Certificate,
+        now: Time,
+    ) -> Result<Bytes, Failure> {
+        let limits = Limits::default();
+        let context = Context {
+            provider: &RustCrypto,
+            now,
+            limits: &limits,
+        };
+        let key = Arc::from(RustCrypto.load_key(&self.key.pkcs8).map_err(broken)?);
+        let signer = Identity::new("sender", self.certificate.clone(), Vec::new(), key)?;
+        let sign = SignOptions {
+            then: Then::Encrypt,
+            ..SignOptions::default()
+        };
+        let mail = Message::parse(mail, &limits).map_err(broken)?;
+        let signed = waxseal_smime::sign(&mail, &signer, &sign, &context)?;
+        let to = [to.clone()];
+        let options = EncryptOptions::default();
+        let enveloped = waxseal_smime::encrypt(signed.message(), &to, &options, &context)?;
+        Ok(enveloped.message().to_bytes())
     }
 
     /// Writes certificate and key into one PEM file, as `openssl cms -recip` takes it.
