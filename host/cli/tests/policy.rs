@@ -283,7 +283,8 @@ fn explain_shows_plan_calls_rules_and_certificates() {
     }
     let json = waxseal(place.path(), &[&arguments[..], &["--json"]].concat());
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(json["trace"]["filters"][0]["name"], "rules");
+    assert_eq!(json["trace"]["filters"][0]["name"], "inbound");
+    assert_eq!(json["trace"]["filters"][1]["name"], "rules");
     assert_eq!(
         json["certificates"][0]["usable"][0]["key-algorithm"],
         "ec-p256"
