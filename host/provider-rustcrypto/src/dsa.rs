@@ -64,7 +64,7 @@ fn key(info: &[u8]) -> Option<dsa::VerifyingKey> {
     let q = BoxedUint::from_be_slice_vartime(q.as_bytes());
     let components = dsa::Components::from_components(p, q, g.clone()).ok()?;
     // FIPS 186-4 appendix A.2.2: the generator has the order that it should, as a key has.
-    dsa::VerifyingKey::from_components(components.clone(), g).ok()?;
+    let _generator = dsa::VerifyingKey::from_components(components.clone(), g).ok()?;
     dsa::VerifyingKey::from_components(components, y).ok()
 }
 
