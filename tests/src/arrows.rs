@@ -148,7 +148,7 @@ const OUTSIDE: &[Reserved] = &[
     },
     Reserved {
         crates: &[
-            "tokio", "mio", "socket2", "hyper", "reqwest", "notify", "rusqlite", "ldap3",
+            "tokio", "mio", "socket2", "hyper", "reqwest", "ureq", "notify", "rusqlite", "ldap3",
         ],
         owners: &[
             "waxseal-stores",

@@ -8,10 +8,10 @@ use crate::algorithm::KeyAlgorithm;
 use crate::certificate::Certificate;
 use crate::path::{Anchors, PathError, validate};
 use crate::provider::Provider;
-use crate::source::{Found, Origin};
+use crate::source::{Capabilities, Found, Origin};
 use crate::time::Time;
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use waxseal_message::Address;
 
 /// What the certificate is for.
@@ -143,8 +143,19 @@ pub fn choose(
     }
 }
 
+/// What one source knows of a certificate's holder holds for its copies in the others.
 fn best_origin_first(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|each| each.origin);
+    let known = found.iter().filter_map(|each| {
+        let capabilities = each.capabilities.clone()?;
+        Some((each.certificate.fingerprint(), capabilities))
+    });
+    let known: HashMap<[u8; 32], Capabilities> = known.collect();
+    for each in &mut found {
+        if each.capabilities.is_none() {
+            each.capabilities = known.get(&each.certificate.fingerprint()).cloned();
+        }
+    }
     found
 }
 

@@ -8,6 +8,7 @@
 //! - [`CertificateStore`]: certificates that came with received mail, or that an operator imports
 //!   or pins, in one SQLite file; a source, and a
 //!   [`CertificateKeeper`](waxseal_smime::CertificateKeeper).
+//! - [`Fetcher`]: revocation lists, certificates and OCSP answers over HTTP, for `waxseal-pki`.
 //! - [`load_certificates`], [`load_sealed_certificates`], [`load_anchors`]: the certificates of a
 //!   file, with a passphrase or without; trust anchors.
 //! - [`load_crls`]: certificate revocation lists, unread.
@@ -32,9 +33,11 @@
 
 mod ber;
 mod bundle;
+mod clock;
 mod crls;
 mod directory;
 mod error;
+mod fetch;
 mod files;
 mod identity;
 mod kdf;
@@ -47,11 +50,13 @@ mod scoreboard;
 mod store;
 mod text;
 
+pub use clock::SystemClock;
 pub use crls::load_crls;
 pub use directory::{
     CertificateDirectory, Entry, Problem, load_anchors, load_certificates, read_certificates,
 };
 pub use error::{Defect, Error, StoreFault};
+pub use fetch::{FetchOptions, Fetcher, Networks};
 pub use files::{Existing, write_secret};
 pub use identity::{LoadedIdentity, load_identity, load_sealed_certificates, read_identities};
 pub use passphrase::{Passphrase, Secret};
