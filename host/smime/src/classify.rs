@@ -54,6 +54,8 @@ pub(crate) fn claim(part: &Part<'_>) -> Claim {
             _ => Claim::Detached,
         },
         "application/pkcs7-mime" | "application/x-pkcs7-mime" => Claim::Opaque,
+        // A signature without what it signs.
+        name if is_pkcs7_signature(name) => Claim::Opaque,
         "application/octet-stream" => match part.filename() {
             Some(name) if is_smime_name(&name) => Claim::Opaque,
             _ => Claim::PerhapsOpaque,

@@ -7,8 +7,8 @@
 //! keeps: an encrypted message whose signed payload has no protected fields leaves with all its
 //! outer ones.
 //!
-//! Not done: legacy display elements (RFC 9788 §2.1.2), the opposite direction (reading
-//! protected fields), and HCPs for replies. `shy` drops group names of To and Cc with the
+//! Not done: legacy display elements (RFC 9788 §2.1.2) and HCPs for replies. The opposite
+//! direction, reading protected fields, is `open/restore.rs`. `shy` drops group names of To and Cc with the
 //! display names.
 
 use crate::algorithm::HeaderProtection;

@@ -49,7 +49,7 @@ fn failure(layer: Option<&Layer>) -> Failure {
         None => format!("not decrypted: {}", layer.state),
     };
     let failure = Failure::new(Exit::Failed, failure);
-    match opening::layers::hint(layer.state) {
+    match opening::layers::hint(layer) {
         Some(hint) => failure.hint(hint),
         None => failure,
     }

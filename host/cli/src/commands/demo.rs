@@ -3,6 +3,7 @@
 //! The results directory has the policy, the mails, the copies and `check.sh` with the
 //! `openssl` commands that check them. It appears whole or not at all.
 
+mod back;
 mod samples;
 mod script;
 
@@ -19,6 +20,7 @@ use waxseal_stores::pem_certificate;
 use crate::args::mailbox;
 use crate::clock::{self, CommandClock};
 use crate::commands::check;
+use crate::commands::demo::back::Back;
 use crate::commands::demo::samples::{HOLDERS, SAMPLES, Sample};
 use crate::commands::init::throwaway::Authority;
 use crate::commands::init::{self, draft, place, write};
@@ -62,6 +64,7 @@ struct Done {
     sample: &'static Sample,
     outcome: Outcome,
     subject: String,
+    back: Vec<Back>,
 }
 
 /// Runs the demonstration.
@@ -88,7 +91,15 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     )?;
     place(draft, &out)?;
     output::print(report(&done, &out))?;
-    Ok(ExitCode::SUCCESS)
+    let is_good = done
+        .iter()
+        .flat_map(|each| &each.back)
+        .all(|back| back.is_good);
+    Ok(if is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn new_place() -> Result<PathBuf, Failure> {
@@ -161,6 +172,7 @@ fn one(sample: &'static Sample, engine: &Engine, dir: &Path, now: Time) -> Resul
         .unwrap_or_default();
     Ok(Done {
         sample,
+        back: back::opened(&outcome, dir, now)?,
         outcome,
         subject,
     })
@@ -177,10 +189,14 @@ fn report(done: &[Done], out: &Path) -> String {
             sample,
             outcome,
             subject,
+            back,
         } = each;
         text += &format!("{}  {subject:?}\n", sample.file);
         text += &format!("    why:  {}\n", sample.about);
         text += &format!("    plan: {}\n", plan::one_line(outcome));
+        for back in back {
+            text += &format!("    back: {}\n", back.line);
+        }
     }
     let out = out.display();
     text + &format!(
@@ -190,6 +206,8 @@ results are in {out}
   policy/   the policy that did it, to change and run again
   mails/ ca/ keys/   the mails, the throw-away CA, the recipients' keys
 
+open one yourself:
+  waxseal open --identity {out}/keys/ben@partner.example.pem --anchor {out}/ca/ca.pem {out}/out/05-secure-subject/copy-1.eml
 check them with openssl (all of it: sh {out}/check.sh):
 {}
 see why one of them came out as it did:

@@ -1,7 +1,9 @@
 //! The layers of a message for people: one line each, what is wrong below it with a hint, then
 //! the verdict.
 
-use waxseal_smime::open::{Chain, FromMatch, Layer, Opened, Signature, SignerRule, State};
+use waxseal_smime::open::{
+    Chain, FromMatch, Layer, LayerKind, Opened, Signature, SignerRule, State,
+};
 
 use crate::report::harmless;
 use crate::table::aligned;
@@ -88,15 +90,19 @@ fn remarks(layer: &Layer) -> Vec<String> {
             FromMatch::Matches | FromMatch::Absent | FromMatch::Unknown => {}
         }
     }
-    if let Some(hint) = hint(layer.state) {
+    if let Some(hint) = hint(layer) {
         add(format!("hint: {hint}"));
     }
     all
 }
 
 /// What may help.
-pub(crate) fn hint(state: State) -> Option<&'static str> {
-    Some(match state {
+pub(crate) fn hint(layer: &Layer) -> Option<&'static str> {
+    let needs_key = matches!(layer.state, State::Closed | State::NoKey);
+    if needs_key && layer.kind == LayerKind::EncryptedData {
+        return Some("give the key that it is encrypted with: --secret-key HEX");
+    }
+    Some(match layer.state {
         State::Closed => "give the identity that it is for: --identity FILE",
         State::NoKey => "none of the identities is a recipient's; give another: --identity FILE",
         State::Weak => "--allow-weak reads what is for old mail only, and reports it",

@@ -6,6 +6,7 @@
 mod by_hand;
 mod cert;
 mod filter_project;
+mod open;
 mod usage;
 
 use std::fs;

@@ -1,37 +1,51 @@
-//! Whether a signer is whom a message comes from (RFC 8550 §3).
+//! Whether the signer is whom the message comes from (RFC 8550 §3).
 
-use super::FromMatch;
 use crate::certificate::Certificate;
-use waxseal_message::{Address, Message};
+use crate::open::FromMatch;
+use waxseal_message::{Address, Mailbox, Message};
 
-/// Compares a signer's certificate with From, and with Sender where that names it.
+/// Compares the addresses of the signer's certificate with the authors of the message.
+///
+/// Sender stands in for an author that the certificate does not name. It never stands in for
+/// several From fields, of which nobody can say which one a reader sees (rule 9).
 pub(super) fn compared(signer: Option<&Certificate>, message: &Message) -> FromMatch {
-    let names = |address: &Address| {
-        let addresses = signer.map(Certificate::addresses).unwrap_or_default();
-        addresses.iter().any(|own| own.matches_folded(address))
-    };
-    let authors = message.addresses("From");
-    let senders = message.addresses("Sender");
-    if message.first("From").is_none() {
+    let fields = message.all("From").count();
+    let authors = addresses(message.addresses("From"));
+    let own = signer.map(Certificate::addresses).unwrap_or_default();
+    let is_own = |address: &Address| own.iter().any(|each| each.matches_folded(address));
+    if authors.is_empty() {
         return FromMatch::Absent;
     }
-    // RFC 5322 §3.6.2: one From field; Sender with one mailbox stands beside several authors.
-    let is_single = message.all("From").count() == 1;
-    if is_single && senders.len() == 1 && senders.iter().all(|it| names(&it.address)) {
+    if fields > 1 {
+        return FromMatch::Several;
+    }
+    if own.is_empty() {
+        return FromMatch::Unknown;
+    }
+    if sender(message).as_ref().is_some_and(is_own) {
         return FromMatch::Matches;
     }
     match authors.as_slice() {
-        [author] if is_single => match signer {
-            Some(certificate) if !certificate.addresses().is_empty() => {
-                if names(&author.address) {
-                    FromMatch::Matches
-                } else {
-                    FromMatch::Differs
-                }
-            }
-            _ => FromMatch::Unknown,
-        },
-        [] if is_single => FromMatch::Absent,
+        [author] if is_own(author) => FromMatch::Matches,
+        [_] => FromMatch::Differs,
         _ => FromMatch::Several,
     }
+}
+
+/// The one address of the one Sender field.
+fn sender(message: &Message) -> Option<Address> {
+    let mut all = addresses(message.addresses("Sender"));
+    let is_one = message.all("Sender").count() == 1 && all.len() == 1;
+    all.pop().filter(|_| is_one)
+}
+
+/// Each address once.
+fn addresses(mailboxes: Vec<Mailbox>) -> Vec<Address> {
+    let mut all: Vec<Address> = Vec::new();
+    for mailbox in mailboxes {
+        if !all.iter().any(|each| each.matches_folded(&mailbox.address)) {
+            all.push(mailbox.address);
+        }
+    }
+    all
 }

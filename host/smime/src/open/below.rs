@@ -2,7 +2,7 @@
 
 use super::object::{cms_octets, is_signature_part};
 use super::{Layer, LayerKind, Problem, State};
-use crate::classify::{Claim, claim, is_pkcs7_signature};
+use crate::classify::{Claim, claim};
 use crate::cms_object::{Cms, read_cms};
 use waxseal_message::{Message, Part};
 
@@ -55,7 +55,6 @@ fn layer(kind: LayerKind, part: &Part<'_>, is_inside_envelope: bool) -> Layer {
 /// What S/MIME it is, if it is any.
 fn kind(part: &Part<'_>) -> Option<LayerKind> {
     match claim(part) {
-        Claim::None if is_pkcs7_signature(&part.media_type()) => Some(LayerKind::SignedDetached),
         Claim::None => None,
         Claim::Detached => is_smime(part).then_some(LayerKind::SignedDetached),
         Claim::Opaque => Some(parsed_kind(part).unwrap_or(LayerKind::Malformed)),

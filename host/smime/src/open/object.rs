@@ -164,17 +164,7 @@ fn multipart(
         return malformed("the second part is no SignedData");
     };
     let kind = LayerKind::SignedDetached;
-    let mut layer = signature::verify(kind, &signed, content.raw(), authors, opening);
-    if signed.signers.is_empty() {
-        spoil(
-            &mut layer,
-            State::Malformed,
-            "signed.no-signer",
-            "nobody has signed",
-        );
-    } else if signed.content.is_some() {
-        spoil_doubled(&mut layer);
-    }
+    let layer = signature::verify(kind, &signed, content.raw(), authors, opening);
     let content = entity.body().slice_ref(content.raw());
     Some(Taken {
         layer,
@@ -186,15 +176,6 @@ fn multipart(
 pub(super) fn is_signature_part(part: &Part<'_>) -> bool {
     is_pkcs7_signature(&part.media_type())
         || matches!(claim(part), Claim::Opaque | Claim::PerhapsOpaque)
-}
-
-fn spoil_doubled(layer: &mut Layer) {
-    spoil(
-        layer,
-        State::AmbiguousContent,
-        "signed.content-doubled",
-        "content inside the signature, beside the content that it came with",
-    );
 }
 
 /// A layer that is not in order, whatever its signatures are.
@@ -280,33 +261,30 @@ fn signed_layer(
 ) -> (Layer, Option<Vec<u8>>) {
     let inside = signed.content.as_ref().map(|content| joined(content));
     let content = inside.as_deref().or(detached);
-    let kind = match (signed.signers.is_empty(), &inside) {
-        (true, _) => LayerKind::CertificatesOnly,
-        (false, Some(_)) => LayerKind::SignedOpaque,
-        (false, None) => LayerKind::SignedDetached,
+    let kind = match (signed.signers.is_empty(), &inside, detached) {
+        (true, ..) => LayerKind::CertificatesOnly,
+        (false, None, Some(_)) => LayerKind::SignedDetached,
+        (false, ..) => LayerKind::SignedOpaque,
     };
     let over = content.unwrap_or_default();
     let mut layer = signature::verify(kind, signed, over, authors, opening);
     if kind == LayerKind::CertificatesOnly {
-        if content.is_some_and(|content| !content.is_empty()) {
-            let message = "content that nobody has signed";
-            spoil(
-                &mut layer,
-                State::AmbiguousContent,
-                "signed.no-signer",
-                message,
-            );
-        }
         return (layer, None);
     }
     if inside.is_some() && detached.is_some() {
-        spoil_doubled(&mut layer);
+        let message = "content inside a signature that has its content beside it";
+        spoil(
+            &mut layer,
+            State::AmbiguousContent,
+            "signature.two-contents",
+            message,
+        );
     } else if content.is_none() {
         let message = "a signature without the content that it is about";
         spoil(
             &mut layer,
             State::AmbiguousContent,
-            "signed.content-missing",
+            "signature.no-content",
             message,
         );
     }

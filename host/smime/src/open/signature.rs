@@ -12,7 +12,6 @@
 
 mod agreement;
 mod attributes;
-mod author;
 mod claims;
 mod digests;
 mod signer;

@@ -3,12 +3,12 @@
 use super::attributes::{SignedAttributes, check_protection};
 use super::claims::{self, Version, check_signing_certificate};
 use super::digests::{Digests, Place};
-use super::{Flaw, author, note};
+use super::{Flaw, note};
 use crate::algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureScheme};
 use crate::asn1::{Element, tag, to_der};
 use crate::certificate::Certificate;
 use crate::choice::Purpose;
-use crate::open::{Chain, Layer, Opening, Problem, Signature, State};
+use crate::open::{Chain, Layer, Opening, Problem, Signature, State, author};
 use crate::provider::ProviderError;
 use crate::scheme::{digest_of, name_of, restriction_of, signature_scheme};
 use crate::signed_data::{SignedData, SignerId, SignerInfo, attributes};
@@ -89,7 +89,7 @@ impl<'a> Judge<'a> {
             problem: self.remark(info),
             cryptographic: state_of(&cryptographic),
             chain,
-            from: author::compare(signer.as_ref(), self.authors),
+            from: author::compared(signer.as_ref(), self.authors),
             issuer: issuer(info),
             serial: serial(info),
             digest: digest_name(info),
