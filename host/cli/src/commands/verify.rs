@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::opening::OpeningArgs;
-use crate::report::Failure;
+use crate::report::{Failure, note};
 
 /// What `verify` takes.
 #[derive(Args)]
@@ -24,7 +24,10 @@ pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode, Failure> {
     args.opening.write_content(&opened)?;
     args.opening.print(&opened, opener.rule)?;
     let verdict = opened.verdict(opener.rule);
-    Ok(if verdict.is_good() && verdict.name() == "valid" {
+    if verdict.is_good() && verdict.name() != "valid" {
+        note("nothing is signed");
+    }
+    Ok(if verdict.name() == "valid" {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -265,6 +265,42 @@ fn decrypt_gives_a_mail_or_nothing() {
     assert!(!place.path("none.eml").exists());
 }
 
+/// RFC 9788 §4.4: a protected From that is not the outer one.
+#[test]
+fn rule_10_a_protected_from_needs_a_valid_signature() {
+    let place = place();
+    for line in [
+        format!(
+            "sign --identity alice.pem --key alice.key.pem --at {AT} --header-protection baseline \
+             --out s.eml mail.eml"
+        ),
+        format!("encrypt --to alice.pem --at {AT} --out e.eml s.eml"),
+    ] {
+        let output = place.run(&line);
+        assert!(output.status.success(), "{line}: {}", shown(&output));
+    }
+    let mail = fs::read_to_string(place.path("e.eml")).unwrap();
+    place.write(
+        "e.eml",
+        &mail.replacen("alice@example.org", "list@example.com", 1),
+    );
+    let from = |arguments: &str| {
+        let output = place.run(&format!("decrypt --at {AT} {KEY} {arguments} e.eml"));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let head = text.split("\r\n\r\n").next().unwrap().to_owned();
+        let line = head
+            .lines()
+            .find(|line| line.starts_with("From: "))
+            .map(str::to_owned);
+        line.unwrap()
+    };
+    check(&place, &format!("{KEY} {TRUST} e.eml"), "valid", 0);
+    assert_eq!(from(TRUST), "From: alice@example.org");
+    let report = check(&place, &format!("{KEY} e.eml"), "untrusted", 1);
+    assert_eq!(report["layers"][1]["signatures"][0]["from"], "differs");
+    assert_eq!(from(""), "From: list@example.com");
+}
+
 #[test]
 fn for_people() {
     let place = place();

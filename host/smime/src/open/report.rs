@@ -15,7 +15,7 @@ pub enum SignerRule {
     /// The signer's certificate must name From, or Sender (RFC 8550 §3). Of a bare CMS object
     /// that holds no From there is nothing to compare.
     Author,
-    /// Anybody may have signed.
+    /// Anybody may have signed, also several people together.
     Anybody,
 }
 
@@ -42,7 +42,8 @@ impl Opened {
     /// The verdict: the worst layer's state, `signer-mismatch` when nothing but the comparison
     /// with From is wrong; `valid` when all is well and something is signed.
     pub fn verdict(&self, rule: SignerRule) -> Verdict {
-        let Some(worst) = self.layers.iter().map(|layer| layer.state).max() else {
+        let states = self.layers.iter().map(|layer| state(layer, rule));
+        let Some(worst) = states.clone().max() else {
             return bad("not-smime");
         };
         if !worst.is_good() {
@@ -57,7 +58,7 @@ impl Opened {
         if rule == SignerRule::Author && signatures.any(is_stranger) {
             return bad("signer-mismatch");
         }
-        let is_signed = self.layers.iter().any(|layer| layer.state == State::Valid);
+        let is_signed = states.into_iter().any(|state| state == State::Valid);
         Verdict {
             name: if is_signed {
                 State::Valid.name()
@@ -74,6 +75,16 @@ impl Opened {
             "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
             "verdict": self.verdict(rule).name(),
         })
+    }
+}
+
+/// Valid signatures of several people conflict in who the author is, and in nothing else.
+fn state(layer: &Layer, rule: SignerRule) -> State {
+    let mut signatures = layer.signatures.iter();
+    let mut all_valid = || signatures.all(|signature| signature.state == State::Valid);
+    match (layer.state, rule) {
+        (State::ConflictingSigners, SignerRule::Anybody) if all_valid() => State::Valid,
+        (state, _) => state,
     }
 }
 
@@ -190,4 +201,61 @@ fn integer(der: &[u8]) -> &[u8] {
 
 fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::LayerKind;
+
+    fn check(states: &[(LayerKind, State)], expected: (&str, bool)) {
+        let layers = states.iter().map(|(kind, state)| Layer::new(*kind, *state));
+        let opened = Opened {
+            layers: layers.collect(),
+            content: None,
+            message: None,
+            is_bare: false,
+        };
+        let verdict = opened.verdict(SignerRule::Author);
+        assert_eq!((verdict.name(), verdict.is_good()), expected, "{states:?}");
+    }
+
+    #[test]
+    fn verdicts() {
+        use LayerKind::{CertificatesOnly, Compressed, Enveloped, SignedDetached};
+        check(&[], ("not-smime", false));
+        check(&[(CertificatesOnly, State::Present)], ("present", true));
+        check(&[(Compressed, State::Expanded)], ("expanded", true));
+        let decrypted = (Enveloped, State::DecryptedUnauthenticated);
+        check(&[decrypted], ("decrypted-unauthenticated", true));
+        check(
+            &[
+                (Enveloped, State::Decrypted),
+                (SignedDetached, State::Valid),
+            ],
+            ("valid", true),
+        );
+        check(
+            &[(SignedDetached, State::Valid), (Enveloped, State::NoKey)],
+            ("no-key", false),
+        );
+        check(
+            &[
+                (SignedDetached, State::Valid),
+                (SignedDetached, State::NotRoot),
+            ],
+            ("not-root", false),
+        );
+        check(
+            &[decrypted, (SignedDetached, State::Expired)],
+            ("expired", false),
+        );
+        check(
+            &[
+                (Enveloped, State::Suspicious),
+                (SignedDetached, State::Invalid),
+            ],
+            ("suspicious", false),
+        );
+    }
 }
