@@ -1,18 +1,24 @@
 """PKITS: every row of expected.tsv by `waxseal cert verify`, with the whole of certs/ and crls/
 as what came along.
 
+Of one end-entity certificate the corpus has the key: its rows are also judged by `waxseal open`, on a
+mail.
+
 The expectations are those of OpenSSL's own test (test/pkits-test.pl), which passes all of them:
 they are OpenSSL's column too. Its parameters are options of ours.
 """
 
 import csv
+import functools
+import subprocess
 
 from open_sets import Set, judged_exit
+from opening import verified
 
 AT = "2020-01-01T00:00:00Z"     # the certificates are valid from 2010 to 2030
 OPTIONS = {"-explicit_policy": "--explicit-policy", "-inhibit_any": "--inhibit-any-policy",
            "-inhibit_map": "--inhibit-policy-mapping"}
-ANY_POLICY = "2.5.29.32.0"
+SIGNER = "ValidCertificatePathTest1EE.crt"
 # Mails whose certificate has another name.
 CERTIFICATES = {
     "ValidSignaturesTest1": "ValidCertificatePathTest1",
@@ -43,7 +49,30 @@ def pkits(corpus):
                      lambda w, arguments=arguments: verdict(
                          w.run("cert", "verify", "--json", *arguments)),
                      openssl=row["expected"])
+            if file.name == SIGNER:
+                signed(this, corpus, row, anchor)
     return this
+
+
+def signed(this, corpus, row, anchor):
+    """The same path, on a mail that OpenSSL signs with the certificate's key."""
+    arguments = (*options(row["parameters"]), "--anchor", anchor, "--at", AT, "--any-signer",
+                 "--crl", this.home / "crls", "--cert", this.home / "certs")
+    this.add(f"{row['pkits']} mail", row["parameters"], row["expected"],
+             lambda w: verified(w.open_octets(mail(corpus, w.directory), *arguments)),
+             openssl=row["expected"])
+
+
+@functools.cache
+def mail(corpus, directory):
+    home = corpus / "rustcrypto-pkcs12"
+    # Without attributes, and so without a signing time that AT would be before.
+    done = subprocess.run(
+        ["openssl", "cms", "-sign", "-noattr", "-signer", home / SIGNER.replace(".crt", ".pem"),
+         "-inkey", home / SIGNER.replace(".crt", ".key"), "-keyform", "DER"],
+        input=b"Content-Type: text/plain\r\n\r\nThis is a sample signed message.\r\n",
+        capture_output=True, check=True, cwd=directory)
+    return b"From: sender@testcertificates.gov\r\n" + done.stdout
 
 
 def verdict(done):
@@ -57,8 +86,7 @@ def options(parameters):
     found, words = [], iter(parameters.split())
     for word in words:
         if word == "-policy":
-            policy = next(words)
-            found += ["--policy-oid", ANY_POLICY if policy == "anyPolicy" else policy]
+            found += ["--policy-oid", next(words)]
         else:
             found.append(OPTIONS[word])
     return found
