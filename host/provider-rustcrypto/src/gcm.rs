@@ -14,6 +14,7 @@ use ctr::flavors::Ctr32BE;
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 /// Decrypts in place.
 pub(crate) fn decrypt<C>(
@@ -33,6 +34,7 @@ where
     let mut subkey = Block::<C>::default();
     aes.encrypt_block(&mut subkey);
     let hash = GHash::new(&subkey);
+    subkey.zeroize();
 
     let first = first_counter(&hash, nonce);
     let mut stream = StreamCipherCoreWrapper::<CtrCore<&C, Ctr32BE>>::from_core(

@@ -11,7 +11,7 @@ pub(crate) fn number(octets: &[u8], key: &impl PublicKeyParts) -> Option<BoxedUi
         return None;
     }
     let number = BoxedUint::from_be_slice(octets, key.n().bits_precision()).ok()?;
-    (&number < key.n().as_ref()).then_some(number)
+    (number < **key.n()).then_some(number)
 }
 
 /// RFC 8017 §4.1; the number is known to fit.

@@ -68,6 +68,7 @@ fn decrypt_raw(
     let one = || BoxedUint::one_with_precision(key.n().bits_precision());
     let number = number.unwrap_or_else(one);
     let plain = rsa_decrypt_and_check(key, Some(&mut SysRng), &number).map_err(failed)?;
+    let plain = Zeroizing::new(plain);
     Ok((octets(&plain, key.size()), in_range))
 }
 

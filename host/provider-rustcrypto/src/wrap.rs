@@ -96,7 +96,7 @@ fn unwrap_password(
     wrapped: &[u8],
 ) -> Result<Option<Zeroizing<Vec<u8>>>, ProviderError> {
     let mut octets = Zeroizing::new(wrapped.to_vec());
-    let mut layers = |cbc: fn(&[u8], &[u8], &mut [u8]) -> Option<()>, block: usize| {
+    let mut layers = |cbc: Cbc, block: usize| {
         let split = octets
             .len()
             .checked_sub(block)
@@ -118,6 +118,9 @@ fn unwrap_password(
     };
     Ok(done.and_then(|()| password_key(&octets)))
 }
+
+/// Decrypts whole blocks in place: key, initialisation vector, octets.
+type Cbc = fn(&[u8], &[u8], &mut [u8]) -> Option<()>;
 
 fn cbc<C: KeyInit + BlockCipherDecrypt>(key: &[u8], iv: &[u8], octets: &mut [u8]) -> Option<()> {
     decrypt_blocks(keyed::<C>(key)?, iv, octets)

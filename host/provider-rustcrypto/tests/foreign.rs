@@ -235,7 +235,7 @@ fn rsa_signatures() {
     let bench = Workbench::new();
     bench.put("message", MESSAGE);
     // 2049 bits: the encoded message of PSS is an octet shorter than the modulus.
-    for bits in [1024, 2048, 2049] {
+    for bits in [1024usize, 2048, 2049] {
         new_key(
             &bench,
             "rsa",
@@ -276,7 +276,7 @@ fn rsa_signatures() {
             mask_digest: Sha512,
             salt_size: usize::MAX,
         };
-        let signature = vec![1; (bits + 7) / 8];
+        let signature = vec![1; bits.div_ceil(8)];
         assert!(RustCrypto.verify(&info, huge, MESSAGE, &signature).is_err());
     }
 }

@@ -45,6 +45,10 @@ fn main() {
         |kind, variant| sample.provider(kind, variant),
     );
     let mails = sample.mails();
+    for (kind, mails) in mails.iter().enumerate() {
+        let expected = [State::DecryptedUnauthenticated, State::Damaged][usize::from(kind != 0)];
+        assert!(mails.iter().all(|mail| sample.opens(mail) == expected));
+    }
     measure("open(): the whole mail", rounds, |kind, variant| {
         sample.opens(&mails[kind][variant]);
     });
