@@ -18,12 +18,15 @@ mod directory;
 mod document;
 mod filter;
 mod identity;
+mod inventory;
 mod nearest;
 mod origin;
 mod problem;
 mod profile;
+mod store;
 mod words;
 
+pub use inventory::{open_store, read_identities};
 pub use problem::{Errors, Problem};
 
 use std::path::Path;
@@ -32,12 +35,13 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts, Inbound};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{Anchors, CertificateSource, HarvestRules, Provider, Time};
+use waxseal_smime::{Anchors, CertificateSource, Provider, Time};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
 use crate::filter::Names;
 use crate::problem::Collector;
+use crate::store::RequiresPath;
 
 /// The name of the file that makes a directory a policy.
 pub const FILE: &str = "waxseal.toml";
@@ -118,10 +122,16 @@ fn read(
     let drafts = filter::read(root.sections("filter"), &names, directory);
     let origin = root.section("origin").map(origin::read).unwrap_or_default();
     let limits = root.section("limits").map(limits).unwrap_or_default();
-    let store = certificates::read(directory);
-    let anchors = certificates::anchors(root.section("trust"), directory, store.as_deref());
-    let certificates = store.map(|store| store as Arc<dyn CertificateSource>);
-    let certificates = certificates.into_iter().collect();
+    let files = certificates::read(directory);
+    let anchors = certificates::anchors(root.section("trust"), directory, files.as_deref());
+    let store = store::read(&root, directory);
+    let requires_path = match anchors {
+        Some(_) => RequiresPath::Yes,
+        None => RequiresPath::No,
+    };
+    store::check(&store, requires_path, directory);
+    let files = files.map(|files| files as Arc<dyn CertificateSource>);
+    let certificates = files.into_iter().chain([store.source()]).collect();
     root.finish();
     filter::warn_about_order(&drafts, directory);
     loaded(
@@ -131,8 +141,8 @@ fn read(
             profiles,
             identities,
             certificates,
-            keeper: None,
-            harvest: HarvestRules::default(),
+            keeper: store.keeper(),
+            harvest: store.rules,
             anchors,
             origin,
             provider,
