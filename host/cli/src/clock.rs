@@ -1,9 +1,8 @@
 //! The clock: the system's, or a fixed time given on the command line so that a run can be
 //! repeated exactly.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use waxseal_smime::{Clock, Time};
+use waxseal_stores::SystemClock;
 
 /// What time it is for this command.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +23,7 @@ impl Clock for CommandClock {
     fn now(&self) -> Time {
         match self {
             Self::Fixed(time) => *time,
-            Self::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                Time::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-            }
+            Self::System => SystemClock.now(),
         }
     }
 }

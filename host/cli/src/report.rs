@@ -175,6 +175,7 @@ impl From<waxseal_stores::Error> for Failure {
                 Self::new(exit, format_args!("{defect}: {}", path.display()))
             }
             Error::PassphraseVariable { .. } => Self::new(Exit::Usage, &error),
+            Error::Store { fault, .. } => Self::new(of_store(fault), &error),
             Error::Provider(_) => Self::new(Exit::Unavailable, &error),
             _ => Self::new(Exit::Data, &error),
         };
@@ -190,6 +191,17 @@ impl From<waxseal_stores::Error> for Failure {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
+    }
+}
+
+/// How a command ends that a store of certificates does not answer.
+fn of_store(fault: &waxseal_stores::StoreFault) -> Exit {
+    use waxseal_stores::StoreFault;
+    match fault {
+        StoreFault::Busy => Exit::TempFail,
+        StoreFault::Full | StoreFault::Io(_) => Exit::Io,
+        StoreFault::Unopenable(_) | StoreFault::ReadOnly => Exit::Denied,
+        _ => Exit::Data,
     }
 }
 

@@ -1,9 +1,12 @@
-//! `waxseal cert`: make certificates, show them, and say which would be used.
+//! `waxseal cert`: make certificates, show them, look after a store of them, and say which would
+//! be used.
 
+mod change;
 mod describe;
 mod explain;
 mod files;
 mod generate;
+mod known;
 mod list;
 mod request;
 mod show;
@@ -26,10 +29,18 @@ pub(crate) enum CertCommand {
     Generate(generate::GenerateArgs),
     /// Make a key and a PKCS #10 request for another CA to sign
     Request(request::RequestArgs),
-    /// Show what the certificates of a file say
+    /// Show what the certificates of a file say, or those with a fingerprint
     Show(show::ShowArgs),
-    /// List the certificates of a directory
+    /// List the certificates of a directory, a policy or a store
     List(list::ListArgs),
+    /// Put certificates into the store of a policy
+    Import(change::ImportArgs),
+    /// Write a certificate that a policy or a store knows as PEM
+    Export(change::ExportArgs),
+    /// Set a certificate for an address: it is preferred to all others
+    Pin(change::PinArgs),
+    /// Remove a certificate from the store
+    Remove(change::RemoveArgs),
     /// Say which certificate would be used for an address, and why not the others
     Explain(explain::ExplainArgs),
     /// Say whether a certificate is trusted: its path, or why there is none
@@ -43,6 +54,10 @@ pub(crate) fn run(command: CertCommand) -> Result<ExitCode, Failure> {
         CertCommand::Request(args) => request::run(args),
         CertCommand::Show(args) => show::run(args),
         CertCommand::List(args) => list::run(args),
+        CertCommand::Import(args) => change::import(args),
+        CertCommand::Export(args) => change::export(args),
+        CertCommand::Pin(args) => change::pin(args),
+        CertCommand::Remove(args) => change::remove(args),
         CertCommand::Explain(args) => explain::run(args),
         CertCommand::Verify(args) => verify::run(args),
     }

@@ -93,7 +93,7 @@ fn runtime() -> Result<Arc<Runtime>, Failure> {
     Ok(Arc::clone(RUNTIME.get_or_init(|| runtime)))
 }
 
-fn failure(dir: &Path, errors: &Errors) -> Failure {
+pub(crate) fn failure(dir: &Path, errors: &Errors) -> Failure {
     let mut failure = Failure::silent(Exit::Config);
     for problem in errors.problems() {
         failure = failure.and(problem);

@@ -7,6 +7,7 @@ mod by_hand;
 mod cert;
 mod filter_project;
 mod open;
+mod store;
 mod usage;
 
 use std::fs;

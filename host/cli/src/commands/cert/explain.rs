@@ -16,7 +16,7 @@ use waxseal_smime::{
 use waxseal_stores::{CertificateDirectory, load_anchors};
 
 use super::describe;
-use super::list::{open, origin};
+use super::known::{name as origin, open};
 use crate::args::mailbox;
 use crate::clock::{self, CommandClock};
 use crate::commands::check;

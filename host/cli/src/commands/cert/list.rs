@@ -1,28 +1,40 @@
-//! `waxseal cert list`: the certificates of a directory as a table.
+//! `waxseal cert list`: the certificates of a directory, a policy or a store as a table.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use serde_json::{Value, json};
-use waxseal_smime::{Clock, Origin, Time};
-use waxseal_stores::{CertificateDirectory, Entry};
+use clap::{Args, ValueEnum};
+use waxseal_message::Address;
+use waxseal_smime::{Certificate, Clock, Time};
 
 use super::describe;
+use super::known::{Known, StoreArgs, of_directory};
+use crate::args::mailbox;
 use crate::clock::{self, CommandClock};
-use crate::report::{Failure, warn};
+use crate::report::Failure;
 use crate::{output, table};
 
 /// What `cert list` takes.
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// The directory with the certificates
-    #[arg(value_name = "DIR", required_unless_present = "policy")]
+    /// A directory with certificates
+    #[arg(
+        value_name = "DIR",
+        required_unless_present_any = ["policy", "store"],
+        conflicts_with_all = ["policy", "store"]
+    )]
     dir: Option<PathBuf>,
 
-    /// A policy directory, whose certificates/ is meant
-    #[arg(long, value_name = "DIR", conflicts_with = "dir")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
+
+    /// Only those that are found for this address
+    #[arg(long, value_name = "ADDR", value_parser = mailbox)]
+    address: Option<Address>,
+
+    /// Only those that came to be there in this way; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<OriginName>,
 
     /// Print it as JSON
     #[arg(long)]
@@ -33,62 +45,66 @@ pub(crate) struct ListArgs {
     at: Option<Time>,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum OriginName {
+    Identity,
+    Pinned,
+    Imported,
+    Directory,
+    Harvested,
+}
+
+impl OriginName {
+    fn is(self, name: &str) -> bool {
+        let own = self.to_possible_value();
+        own.is_some_and(|own| own.get_name() == name)
+    }
+}
+
 /// Prints the table; files that cannot be read are warnings.
 pub(crate) fn run(args: ListArgs) -> Result<ExitCode, Failure> {
     let now = CommandClock::from(args.at).now();
-    let directory = match (&args.dir, &args.policy) {
-        (Some(dir), _) => dir.clone(),
-        (None, policy) => policy.clone().unwrap_or_default().join("certificates"),
+    let mut all = match &args.dir {
+        Some(directory) => of_directory(directory)?,
+        None => args.store.all(now)?,
     };
-    let store = open(&directory)?;
+    if let Some(address) = &args.address {
+        all.retain(|known| known.names(address));
+    }
+    if !args.origin.is_empty() {
+        all.retain(|known| args.origin.iter().any(|wanted| wanted.is(known.origin)));
+    }
     if args.json {
-        let values: Vec<_> = store
-            .entries()
-            .iter()
-            .map(|it| as_json(it, &directory))
-            .collect();
+        let values: Vec<_> = all.iter().map(Known::as_json).collect();
         output::print_json(&values)?;
     } else {
-        output::print(as_table(&store, &directory, now))?;
+        output::print(as_table(&all, now))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens a directory and warns of what in it cannot be used.
-pub(super) fn open(directory: &Path) -> Result<CertificateDirectory, Failure> {
-    let store = CertificateDirectory::open(directory)?;
-    for problem in store.problems() {
-        warn(problem);
-    }
-    Ok(store)
-}
-
-fn as_table(store: &CertificateDirectory, directory: &Path, now: Time) -> String {
-    let mut rows = vec![
-        [
-            "ADDRESS", "STATE", "KEY", "USAGE", "ORIGIN", "SHA-256", "FILE",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+fn as_table(all: &[Known], now: Time) -> String {
+    let head = [
+        "ADDRESS", "STATE", "KEY", "USAGE", "ORIGIN", "SHA-256", "FILE",
     ];
-    for entry in store.entries() {
-        let certificate = &entry.certificate;
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for known in all {
+        let certificate = &known.certificate;
         rows.push(vec![
-            holder(entry),
+            holder(certificate),
             describe::state(certificate, now),
             certificate.key_algorithm().to_string(),
             describe::usage(certificate),
-            origin(entry.origin).to_owned(),
+            known.origin.to_owned(),
             describe::short_fingerprint(certificate),
-            file(entry, directory),
+            known.place.clone(),
         ]);
     }
     table::aligned(&rows)
 }
 
 /// The addresses, else the domains, else the subject.
-fn holder(entry: &Entry) -> String {
-    let certificate = &entry.certificate;
+fn holder(certificate: &Certificate) -> String {
     let addresses: Vec<String> = certificate
         .addresses()
         .iter()
@@ -102,31 +118,4 @@ fn holder(entry: &Entry) -> String {
         certificate.subject()
     };
     describe::printable(&text)
-}
-
-/// How the certificate came to be there.
-pub(super) fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Pinned => "pinned",
-        Origin::Imported => "imported",
-        Origin::Directory => "directory",
-        Origin::Harvested => "harvested",
-    }
-}
-
-fn file(entry: &Entry, directory: &Path) -> String {
-    entry
-        .file
-        .strip_prefix(directory)
-        .unwrap_or(&entry.file)
-        .display()
-        .to_string()
-}
-
-fn as_json(entry: &Entry, directory: &Path) -> Value {
-    json!({
-        "file": file(entry, directory),
-        "origin": origin(entry.origin),
-        "certificate": describe::as_json(&entry.certificate),
-    })
 }
