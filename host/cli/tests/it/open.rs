@@ -309,6 +309,76 @@ fn for_people() {
     assert_snapshot!(place.sees(&format!("verify --at {AT} {KEY} encrypted.eml")));
 }
 
+/// RFC 8551 §3.9, and what programs write in its stead.
+#[test]
+fn types_names_and_encodings() {
+    use base64::Engine as _;
+    let place = place();
+    let opaque = fs::read_to_string(place.path("opaque.eml")).unwrap();
+    let body = opaque.split("\r\n\r\n").nth(1).unwrap();
+    let digits: String = body.split_whitespace().collect();
+    let der = base64::engine::general_purpose::STANDARD
+        .decode(digits)
+        .unwrap();
+    let with = |fields: &str, body: &[u8], verdict: &str| {
+        let head = format!("From: alice@example.org\r\nMIME-Version: 1.0\r\n{fields}\r\n");
+        fs::write(place.path("form.eml"), [head.as_bytes(), body].concat()).unwrap();
+        let code = i32::from(verdict != "valid");
+        check(&place, &format!("{TRUST} form.eml"), verdict, code);
+    };
+    let base64 = "Content-Transfer-Encoding: base64\r\n";
+    for kind in [
+        "application/pkcs7-mime",
+        "application/pkcs7-mime; smime-type=enveloped-data",
+        "Application/X-PKCS7-Mime; name=smime.p7m",
+        "application/octet-stream; name=\"SMIME.P7M\"",
+        "application/octet-stream; name=data",
+        "application/octet-stream",
+    ] {
+        let kind = format!("Content-Type: {kind}\r\n");
+        with(&format!("{kind}{base64}"), body.as_bytes(), "valid");
+        with(
+            &format!("{kind}{base64}"),
+            body.replace("\r\n", "\n").as_bytes(),
+            "valid",
+        );
+        with(&kind, body.as_bytes(), "valid");
+        with(&kind, &der, "valid");
+        with(
+            &format!("{kind}Content-Transfer-Encoding: binary\r\n"),
+            &der,
+            "valid",
+        );
+        let ended = [&der[..], b"\r\n"].concat();
+        with(
+            &format!("{kind}Content-Transfer-Encoding: 8bit\r\n"),
+            &ended,
+            "valid",
+        );
+    }
+    with(
+        "Content-Type: application/pkcs7-mime\r\n",
+        b"hello\r\n",
+        "malformed",
+    );
+    with(
+        "Content-Type: application/octet-stream\r\n",
+        b"hello\r\n",
+        "not-smime",
+    );
+    with("Content-Type: text/plain\r\n", body.as_bytes(), "not-smime");
+    // A signature without what it signs.
+    let signed = fs::read_to_string(place.path("signed.eml")).unwrap();
+    let part = signed
+        .split("Content-Type: application/pkcs7-signature")
+        .nth(1)
+        .unwrap();
+    let signature = part.split("\r\n\r\n").nth(1).unwrap();
+    let signature = signature.split("\r\n--").next().unwrap();
+    let alone = format!("Content-Type: application/pkcs7-signature\r\n{base64}");
+    with(&alone, signature.as_bytes(), "invalid");
+}
+
 #[test]
 fn forms() {
     let place = place();
