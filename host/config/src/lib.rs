@@ -1,7 +1,7 @@
 //! One policy directory → one [`Generation`].
 //!
 //! The only crate that parses configuration. It reads `waxseal.toml` and what stands beside it
-//! (`filters/`, `identities/`, `certificates/`, `anchors/`, `lists/`, `dictionaries/`), checks
+//! (`filters/`, `identities/`, `certificates/`, `anchors/`, `crls/`, `lists/`, `dictionaries/`), checks
 //! every name against what it refers to, and loads the filters. It makes no decision about
 //! mail, writes nothing, and keeps no file open.
 //!
@@ -24,6 +24,7 @@ mod origin;
 mod problem;
 mod profile;
 mod store;
+mod trust;
 mod words;
 
 pub use inventory::{open_store, read_identities};
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts, Inbound};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{Anchors, CertificateSource, Provider, Time};
+use waxseal_smime::{CertificateSource, Provider, Time, Trust};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
@@ -61,8 +62,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Where the generation finds certificates, to explain a choice.
     pub certificates: Vec<Arc<dyn CertificateSource>>,
-    /// Whom it trusts, when a path is required.
-    pub anchors: Option<Anchors>,
+    /// Judges certificates of recipients, when a path is required.
+    pub trust: Option<Arc<dyn Trust>>,
 }
 
 /// Loads a policy directory.
@@ -123,9 +124,9 @@ fn read(
     let origin = root.section("origin").map(origin::read).unwrap_or_default();
     let limits = root.section("limits").map(limits).unwrap_or_default();
     let files = certificates::read(directory);
-    let anchors = certificates::anchors(root.section("trust"), directory, files.as_deref());
+    let trusted = trust::read(root.section("trust"), directory, files.as_deref(), &provider);
     let store = store::read(&root, directory);
-    let requires_path = match anchors {
+    let requires_path = match trusted.recipients {
         Some(_) => RequiresPath::Yes,
         None => RequiresPath::No,
     };
@@ -143,11 +144,15 @@ fn read(
             certificates,
             keeper: store.keeper(),
             harvest: store.rules,
-            anchors,
+            trust: trusted.recipients,
             origin,
             provider,
             limits,
-            inbound: Inbound::default(),
+            inbound: Inbound {
+                trust: trusted.signers,
+                allow_weak: trusted.allow_weak,
+                ..Inbound::default()
+            },
         },
         directory,
     )
@@ -174,13 +179,13 @@ fn names(
 }
 
 fn loaded(parts: GenerationParts, directory: &Directory<'_>) -> Option<Loaded> {
-    let (certificates, anchors) = (parts.certificates.clone(), parts.anchors.clone());
+    let (certificates, trust) = (parts.certificates.clone(), parts.trust.clone());
     match Generation::new(parts) {
         Ok(generation) => Some(Loaded {
             generation,
             warnings: Vec::new(),
             certificates,
-            anchors,
+            trust,
         }),
         Err(error) => {
             let problem = Problem::with_file(FILE, error.to_string());

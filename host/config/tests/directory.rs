@@ -356,7 +356,7 @@ fn what_cannot_stand_in_the_way_is_a_warning() {
     ));
     assert_eq!(
         warnings[1],
-        "anchors: not used: certificates are trusted as imported"
+        "anchors: for received mail only: certificates of recipients are trusted as imported"
     );
     assert!(warnings[2].starts_with("certificates/broken.pem: passed over: "));
     assert!(warnings[3].starts_with("lists/other.csv: not read: "));

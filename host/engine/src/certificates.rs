@@ -137,8 +137,7 @@ impl Certificates {
         let rules = ChoiceRules {
             at: self.at,
             allow_domain_certificates: domain == DomainCertificates::Allowed,
-            anchors: generation.anchors.as_ref(),
-            provider: &*generation.provider,
+            trust: generation.trust.as_deref(),
         };
         let candidates = choose(address, found, Purpose::Encrypt, &rules);
         Answer { candidates, failed }
@@ -154,7 +153,14 @@ fn no_certificate(address: &Address, answer: &Answer) -> CallError {
     if let Some(error) = &answer.failed {
         return source_failed(error, address);
     }
-    let message = match answer.candidates.rejected.first() {
+    let rejected = &answer.candidates.rejected;
+    // Whether somebody is revoked may be known later.
+    if let Some(passing) = rejected.iter().find(|each| each.reason.is_passing()) {
+        let message = format!("no certificate that is usable now ({})", passing.reason);
+        return CallError::new(ErrorKind::Unavailable, passing.reason.code(), message)
+            .about(address.to_string());
+    }
+    let message = match rejected.first() {
         None => "no certificate for the recipient".to_owned(),
         Some(rejected) => format!(
             "no usable certificate for the recipient ({})",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use waxseal_message::{Address, Limits};
 use waxseal_policy::Policy;
 use waxseal_smime::{
-    Anchors, CertificateKeeper, CertificateSource, HarvestRules, Identity, Provider,
+    CertificateKeeper, CertificateSource, HarvestRules, Identity, Provider, Trust,
 };
 
 use crate::inbound::Inbound;
@@ -29,8 +29,9 @@ pub struct GenerationParts {
     pub keeper: Option<Arc<dyn CertificateKeeper>>,
     /// What of received mail is harvested.
     pub harvest: HarvestRules,
-    /// Whom to trust. `None`: what the sources hold was imported, and is trusted as that.
-    pub anchors: Option<Anchors>,
+    /// Judges certificates of recipients. `None`: what the sources hold was imported, and is
+    /// trusted as that.
+    pub trust: Option<Arc<dyn Trust>>,
     /// Whose mail is ours.
     pub origin: Origin,
     /// Cryptography.
@@ -86,7 +87,7 @@ pub struct Generation {
     pub(crate) certificates: Vec<Arc<dyn CertificateSource>>,
     pub(crate) keeper: Option<Arc<dyn CertificateKeeper>>,
     pub(crate) harvest: HarvestRules,
-    pub(crate) anchors: Option<Anchors>,
+    pub(crate) trust: Option<Arc<dyn Trust>>,
     pub(crate) origin: Origin,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) limits: Limits,
@@ -136,7 +137,7 @@ impl Generation {
             certificates: parts.certificates,
             keeper: parts.keeper,
             harvest: parts.harvest,
-            anchors: parts.anchors,
+            trust: parts.trust,
             origin: parts.origin,
             provider: parts.provider,
             limits: parts.limits,

@@ -1,43 +1,56 @@
 //! Is a certificate to be trusted, by the operator's trust policy?
 
 use waxseal_policy::capabilities::{CallError, ErrorKind};
-use waxseal_smime::{Certificate, Time, path};
+use waxseal_smime::{Certificate, Purpose, Time, TrustRequest};
 
 use crate::generation::Generation;
 
-/// Validity always; the path where the operator named anchors (RFC 5280 §6.1). Revocation is
-/// not looked at: that comes with the inbound side.
+/// Validity always; the path, its policies and revocation where the operator requires a path
+/// (RFC 5280 §6).
 pub(crate) fn validate(
     generation: &Generation,
     certificate: &Certificate,
     at: Time,
 ) -> Result<(), CallError> {
-    let fail = |code, message: String| {
-        Err(CallError::new(ErrorKind::Failed, code, message).about(certificate.subject()))
+    let fail = |kind, code, message: String| {
+        Err(CallError::new(kind, code, message).about(certificate.subject()))
     };
     if at > certificate.not_after() {
-        return fail(
-            "certificate.expired",
-            format!("expired on {}", certificate.not_after()),
-        );
+        let message = format!("expired on {}", certificate.not_after());
+        return fail(ErrorKind::Failed, "certificate.expired", message);
     }
     if at < certificate.not_before() {
-        let begins = certificate.not_before();
-        return fail(
-            "certificate.not-yet-valid",
-            format!("not valid before {begins}"),
-        );
+        let message = format!("not valid before {}", certificate.not_before());
+        return fail(ErrorKind::Failed, "certificate.not-yet-valid", message);
     }
-    let Some(anchors) = &generation.anchors else {
+    let Some(trust) = &generation.trust else {
         return Ok(());
     };
-    let chains: Vec<_> = generation
-        .identities
-        .iter()
-        .flat_map(|identity| identity.identity.chain.iter().cloned())
-        .collect();
-    match path::validate(certificate, &chains, anchors, at, &*generation.provider) {
-        Ok(()) => Ok(()),
-        Err(error) => fail("certificate.untrusted", error.to_string()),
+    let chains = generation.identities.iter();
+    let chains = chains.flat_map(|identity| identity.identity.chain.iter().cloned());
+    let request = TrustRequest {
+        at,
+        purpose: purpose_of(certificate),
+        certificates: &chains.collect::<Vec<_>>(),
+        crls: &[],
+        ocsp_responses: &[],
+    };
+    match trust.judge(certificate, &request) {
+        Ok(_) => Ok(()),
+        Err(distrust) => {
+            let kind = match distrust.is_passing() {
+                true => ErrorKind::Unavailable,
+                false => ErrorKind::Failed,
+            };
+            fail(kind, distrust.code, distrust.message)
+        }
+    }
+}
+
+/// What the certificate allows: signing before encrypting.
+fn purpose_of(certificate: &Certificate) -> Purpose {
+    match certificate.can_sign() {
+        true => Purpose::Sign,
+        false => Purpose::Encrypt,
     }
 }

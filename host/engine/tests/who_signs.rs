@@ -136,7 +136,7 @@ impl Operator {
             certificates: vec![Arc::new(self.recipients.clone())],
             keeper: None,
             harvest: HarvestRules::default(),
-            anchors: None,
+            trust: None,
             origin: Origin {
                 listeners: vec!["ours".into()],
                 ..Origin::default()

@@ -11,10 +11,27 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod answers;
+mod constraints;
 mod crl;
+mod defect;
+mod extensions;
 mod fetch;
+mod fetched;
+mod judgement;
+mod key;
+mod limits;
+mod lists;
+mod names;
+mod ocsp;
+mod parsed;
+mod policy;
+mod profile;
+mod search;
 mod settings;
+mod status;
 mod trust_policy;
+mod validate;
 
 pub use crl::{Crl, MalformedCrl};
 pub use fetch::{Fetch, FetchError};

@@ -1,31 +1,51 @@
 //! [`TrustPolicy`]: what an operator trusts.
 
 use crate::crl::Crl;
+use crate::defect::{Defect, Fault};
 use crate::fetch::Fetch;
+use crate::judgement::Judgement;
+use crate::parsed::{Entry, Parsed, Pool};
 use crate::settings::Settings;
+use crate::validate::Goal;
 use std::sync::Arc;
-use waxseal_smime::{
-    Anchors, Certificate, Distrust, DistrustKind, Path, PathError, Provider, Revocation, Trust,
-    TrustRequest, path,
-};
+use waxseal_smime::{Certificate, Distrust, Path, Provider, Trust, TrustRequest};
 
 /// What an operator trusts, and what he asks of a path.
 #[derive(Clone)]
 pub struct TrustPolicy {
-    pub(crate) anchors: Vec<Certificate>,
-    pub(crate) intermediates: Vec<Certificate>,
+    pub(crate) anchors: Anchors,
+    pub(crate) intermediates: Pool,
     pub(crate) crls: Vec<Crl>,
     pub(crate) settings: Settings,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) fetcher: Option<Arc<dyn Fetch>>,
 }
 
+/// Certificates that are trusted as they are.
+#[derive(Clone)]
+pub(crate) struct Anchors {
+    certificates: Vec<Certificate>,
+    entries: Vec<Entry>,
+}
+
+impl Anchors {
+    pub(crate) fn contains(&self, entry: &Parsed) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|anchor| anchor.fingerprint == entry.fingerprint)
+    }
+}
+
 impl TrustPolicy {
-    /// Trusts these certificates, and what leads to them as the settings say.
+    /// Trusts these certificates, and what leads to them as the settings say. An anchor whose
+    /// extensions do not parse leads nowhere.
     pub fn new(anchors: Vec<Certificate>, settings: Settings, provider: Arc<dyn Provider>) -> Self {
+        let entries = anchors.iter().filter_map(|anchor| Parsed::of(anchor).ok());
         Self {
-            anchors,
-            intermediates: Vec::new(),
+            anchors: Anchors {
+                entries: entries.collect(),
+                certificates: anchors,
+            },
+            intermediates: Pool::default(),
             crls: Vec::new(),
             settings,
             provider,
@@ -36,7 +56,7 @@ impl TrustPolicy {
     /// Authorities that every path may lead through. None of them is trusted by that.
     #[must_use]
     pub fn with_intermediates(mut self, certificates: Vec<Certificate>) -> Self {
-        self.intermediates = certificates;
+        self.intermediates = Pool::new(&certificates);
         self
     }
 
@@ -56,7 +76,7 @@ impl TrustPolicy {
 
     /// The certificates that are trusted as they are.
     pub fn anchors(&self) -> &[Certificate] {
-        &self.anchors
+        &self.anchors.certificates
     }
 
     /// What is asked of a path.
@@ -71,36 +91,19 @@ impl Trust for TrustPolicy {
         certificate: &Certificate,
         request: &TrustRequest<'_>,
     ) -> Result<Path, Distrust> {
-        let anchors =
-            Anchors::new(self.anchors.clone()).with_intermediates(self.intermediates.clone());
-        let judged = path::validate(
-            certificate,
-            request.certificates,
-            &anchors,
-            request.at,
-            &*self.provider,
-        );
-        judged.map_err(|error| distrust(&error))?;
+        let subject = Parsed::of(certificate).map_err(|_| Fault {
+            defect: Defect::Malformed,
+            subject: certificate.subject(),
+        })?;
+        let mut judgement = Judgement::new(self, request);
+        let goal = Goal::Mail(request.purpose);
+        let validated = judgement.find_path(&subject, &self.anchors.entries, &goal)?;
+        let certificates = validated.path.iter().map(|entry| entry.certificate.clone());
         Ok(Path {
-            certificates: vec![certificate.clone()],
-            revocation: Revocation::NotChecked,
-            policies: Vec::new(),
-            weak: Vec::new(),
+            certificates: certificates.collect(),
+            revocation: validated.revocation,
+            policies: validated.policies,
+            weak: judgement.verifier.take_weak(),
         })
-    }
-}
-
-fn distrust(error: &PathError) -> Distrust {
-    let kind = match error {
-        PathError::Expired(_) => DistrustKind::Expired,
-        PathError::NotYetValid(_) => DistrustKind::NotYetValid,
-        PathError::Algorithm(_) => DistrustKind::Weak,
-        _ => DistrustKind::Untrusted,
-    };
-    Distrust {
-        kind,
-        code: "certificate.untrusted",
-        message: error.to_string(),
-        subject: None,
     }
 }

@@ -4,14 +4,13 @@
 
 mod common;
 
-use common::{NOW, Person, Workbench, authority, corpus, files, person, person_of, template};
+use common::{NOW, Person, Workbench, authority, person, person_of, template};
 use waxseal_message::Address;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
-use waxseal_smime::path::validate;
 use waxseal_smime::{
-    Anchors, Candidates, Certificate, ChoiceRules, Found, KeyAlgorithm, Origin, Provider, Purpose,
-    Time, choose,
+    Candidates, Certificate, ChoiceRules, Distrust, DistrustKind, Found, KeyAlgorithm, Origin,
+    Path, Purpose, Revocation, Trust, TrustRequest, choose,
 };
 
 const YEAR: i64 = 365 * 86_400;
@@ -74,8 +73,6 @@ fn openssl_accepts_our_requests() {
 fn a_self_signed_certificate_is_its_own_anchor() {
     let key = &person("rsa-2048").identity.key;
     let own = certgen::self_signed(&template("Alone"), &**key, &RustCrypto).unwrap();
-    let anchors = Anchors::new(vec![own.clone()]);
-    assert_eq!(validate(&own, &[], &anchors, NOW, &RustCrypto), Ok(()));
     let bench = Workbench::new();
     bench.certificate("cert.pem", &own);
     bench.run(&format!(
@@ -122,182 +119,6 @@ fn rule_05_addresses_are_found_among_names_of_every_kind() {
     assert_eq!(certificate.domains(), ["mail.example.org"]);
 }
 
-// Paths.
-
-/// An authority under the test authority, and somebody certified by it.
-fn through_intermediate() -> (Certificate, Certificate) {
-    let root = authority();
-    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP384).unwrap();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
-    let middle = certgen::intermediate(
-        &template("Middle"),
-        key.public_key_info(),
-        root.certificate(),
-        &*root.identity.key,
-        &RustCrypto,
-    );
-    let middle = middle.unwrap();
-    let info = person("rsa-2048").identity.key.public_key_info().to_vec();
-    let leaf = certgen::leaf(&template("Leaf"), &info, &middle, &*key, &RustCrypto).unwrap();
-    (middle, leaf)
-}
-
-fn check_path(
-    certificate: &Certificate,
-    intermediates: &[&Certificate],
-    at: Time,
-    expected: Result<(), &str>,
-) {
-    let anchors = Anchors::new(vec![authority().certificate().clone()]);
-    let intermediates: Vec<Certificate> = intermediates.iter().copied().cloned().collect();
-    let result = validate(certificate, &intermediates, &anchors, at, &RustCrypto);
-    assert_eq!(
-        result.map_err(|error| error.to_string()),
-        expected.map_err(String::from)
-    );
-}
-
-#[test]
-fn rule_05_paths() {
-    let (middle, leaf) = through_intermediate();
-    check_path(&leaf, &[&middle], NOW, Ok(()));
-    check_path(person("ed25519").certificate(), &[], NOW, Ok(()));
-    check_path(
-        &leaf,
-        &[],
-        NOW,
-        Err("no certificate known for issuer: CN=Middle,O=Example"),
-    );
-    check_path(
-        &leaf,
-        &[&middle],
-        NOW.plus(2 * YEAR),
-        Err("expired: CN=Leaf,O=Example"),
-    );
-    check_path(
-        &leaf,
-        &[&middle],
-        NOW.plus(-2 * YEAR),
-        Err("not valid yet: CN=Leaf,O=Example"),
-    );
-}
-
-#[test]
-fn rule_05_intermediates_may_be_known_to_the_anchors() {
-    let (middle, leaf) = through_intermediate();
-    let root = authority().certificate().clone();
-    let anchors = Anchors::new(vec![root]).with_intermediates(vec![middle]);
-    assert_eq!(validate(&leaf, &[], &anchors, NOW, &RustCrypto), Ok(()));
-}
-
-#[test]
-fn rule_05_a_path_through_no_authority_is_refused() {
-    let person = person("ec-p256");
-    let info = common::person("ec-p384")
-        .identity
-        .key
-        .public_key_info()
-        .to_vec();
-    let forged = certgen::leaf(
-        &template("Chief"),
-        &info,
-        person.certificate(),
-        &*person.identity.key,
-        &RustCrypto,
-    );
-    check_path(
-        &forged.unwrap(),
-        &[person.certificate()],
-        NOW,
-        Err("issuer is no authority: CN=Holder of ec-p256,O=Example"),
-    );
-}
-
-#[test]
-fn rule_05_a_forged_signature_is_refused() {
-    let mut octets = person("ec-p256").certificate().to_der().to_vec();
-    let at = octets.len() - 1;
-    octets[at] ^= 1;
-    let forged = Certificate::from_der(&octets).unwrap();
-    check_path(
-        &forged,
-        &[],
-        NOW,
-        Err("wrong signature on: CN=Holder of ec-p256,O=Example"),
-    );
-}
-
-/// NIST PKITS (2010–2030). What needs revocation or policies is left out by name; what needs
-/// name constraints or string preparation must be refused, since it is not evaluated.
-#[test]
-fn rule_05_pkits() {
-    let Some(pkits) = corpus("pkits") else { return };
-    let all = files(&pkits.join("certs"));
-    let read = |octets: &[u8]| Certificate::from_der(octets).ok();
-    let anchor = all
-        .iter()
-        .find(|(name, _)| name == "TrustAnchorRootCertificate.crt")
-        .unwrap();
-    let anchors = Anchors::new(vec![read(&anchor.1).unwrap()]);
-    let authorities: Vec<Certificate> = all
-        .iter()
-        .filter(|(name, _)| !name.ends_with("EE.crt"))
-        .filter_map(|(_, octets)| read(octets))
-        .collect();
-    let (mut right, mut wrong) = (0, Vec::new());
-    for (name, octets) in all.iter().filter(|(name, _)| name.ends_with("EE.crt")) {
-        let Some(expected) = pkits_expectation(name) else {
-            continue;
-        };
-        let valid = read(octets).is_some_and(|certificate| {
-            validate(&certificate, &authorities, &anchors, NOW, &RustCrypto).is_ok()
-        });
-        if valid == expected {
-            right += 1
-        } else {
-            wrong.push(name)
-        }
-    }
-    eprintln!("PKITS: {right} as expected");
-    assert!(
-        wrong.is_empty() && right > 80,
-        "{right} right, wrong: {wrong:?}"
-    );
-}
-
-fn pkits_expectation(name: &str) -> Option<bool> {
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let revocation = [
-        "CRL",
-        "Revoked",
-        "delta",
-        "distributionPoint",
-        "onlySome",
-        "onlyContains",
-        "IDP",
-        "cRL",
-        "Separate",
-        "BasicSelfIssued",
-        "SerialNumber",
-    ];
-    let policies = ["olicy", "olicies", "Qualifier", "Mapping"];
-    if name.starts_with("Invalid") {
-        return (!has(&revocation) && !has(&policies)).then_some(false);
-    }
-    let is_valid = name.starts_with("Valid") && !has(&revocation) && !has(&policies);
-    let refused = [
-        "DSA",
-        "nameConstraints",
-        "NameChaining",
-        "StringCase",
-        "Rollover",
-        "RFC822",
-        // The `der` crate has no dates before 1970: such a certificate does not parse.
-        "pre2000UTCnotBefore",
-    ];
-    is_valid.then(|| !has(&refused))
-}
-
 // Choice.
 
 fn found(certificate: &Certificate, origin: Origin) -> Found {
@@ -312,8 +133,7 @@ fn candidates(address: &str, found: Vec<Found>, purpose: Purpose) -> Candidates 
     let rules = ChoiceRules {
         at: NOW,
         allow_domain_certificates: false,
-        anchors: None,
-        provider: &RustCrypto,
+        trust: None,
     };
     choose(&Address::parse(address).unwrap(), found, purpose, &rules)
 }
@@ -399,8 +219,7 @@ fn rule_05_domain_certificates_only_where_allowed() {
     let rules = ChoiceRules {
         at: NOW,
         allow_domain_certificates: true,
-        anchors: None,
-        provider: &RustCrypto,
+        trust: None,
     };
     let anybody = Address::parse("anybody@example.org").unwrap();
     assert_eq!(
@@ -409,17 +228,37 @@ fn rule_05_domain_certificates_only_where_allowed() {
     );
 }
 
+/// Trusts what the test authority issued, by name.
+struct OnlyTheAuthority;
+
+impl Trust for OnlyTheAuthority {
+    fn judge(&self, certificate: &Certificate, _: &TrustRequest<'_>) -> Result<Path, Distrust> {
+        if certificate.issuer() == authority().certificate().subject() {
+            return Ok(Path {
+                certificates: vec![certificate.clone()],
+                revocation: Revocation::NotChecked,
+                policies: Vec::new(),
+                weak: Vec::new(),
+            });
+        }
+        Err(Distrust {
+            kind: DistrustKind::Revoked,
+            code: "certificate.revoked",
+            message: "revoked".into(),
+            subject: None,
+        })
+    }
+}
+
 #[test]
-fn rule_05_trust_is_asked_for_where_there_are_anchors() {
+fn rule_05_trust_is_asked_where_there_is_somebody_to_ask() {
     let key = &person("rsa-2048").identity.key;
     let alone = certgen::self_signed(&template("Target"), &**key, &RustCrypto).unwrap();
     let good = certified(&template("Target"));
-    let anchors = Anchors::new(vec![authority().certificate().clone()]);
     let rules = ChoiceRules {
         at: NOW,
         allow_domain_certificates: false,
-        anchors: Some(&anchors),
-        provider: &RustCrypto,
+        trust: Some(&OnlyTheAuthority),
     };
     let all = vec![
         found(&alone, Origin::Pinned),
@@ -428,5 +267,5 @@ fn rule_05_trust_is_asked_for_where_there_are_anchors() {
     let target = Address::parse("target@example.org").unwrap();
     let result = choose(&target, all, Purpose::Encrypt, &rules);
     assert_eq!(result.usable[0].certificate, *good.certificate());
-    assert_eq!(result.rejected[0].reason.code(), "certificate.untrusted");
+    assert_eq!(result.rejected[0].reason.code(), "certificate.revoked");
 }

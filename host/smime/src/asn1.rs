@@ -11,35 +11,44 @@
 
 mod normal;
 mod read;
+mod time;
 mod write;
 
 pub(crate) use normal::to_der;
-pub(crate) use read::{Element, Malformed, Reader, joined};
-pub(crate) use write::{
+pub use read::{Element, Malformed, Reader, joined};
+pub use time::time;
+pub use write::{
     algorithm, context, context_primitive, header, integer, null, object_identifier, octet_string,
     sequence, set_of, tlv,
 };
 
 /// Identifier octets that CMS and X.509 use.
-pub(crate) mod tag {
-    pub(crate) const INTEGER: u8 = 0x02;
-    pub(crate) const BIT_STRING: u8 = 0x03;
-    pub(crate) const OCTET_STRING: u8 = 0x04;
-    pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
-    pub(crate) const SEQUENCE: u8 = 0x30;
-    pub(crate) const SET: u8 = 0x31;
-    pub(crate) const CONSTRUCTED: u8 = 0x20;
+pub mod tag {
+    /// INTEGER.
+    pub const INTEGER: u8 = 0x02;
+    /// BIT STRING.
+    pub const BIT_STRING: u8 = 0x03;
+    /// OCTET STRING.
+    pub const OCTET_STRING: u8 = 0x04;
+    /// OBJECT IDENTIFIER.
+    pub const OBJECT_IDENTIFIER: u8 = 0x06;
+    /// SEQUENCE and SEQUENCE OF.
+    pub const SEQUENCE: u8 = 0x30;
+    /// SET and SET OF.
+    pub const SET: u8 = 0x31;
+    /// The bit of what holds other elements.
+    pub const CONSTRUCTED: u8 = 0x20;
 
     /// Context-specific and constructed.
-    pub(crate) const fn context(number: u8) -> u8 {
+    pub const fn context(number: u8) -> u8 {
         0xa0 | number
     }
 
     /// Context-specific and primitive.
-    pub(crate) const fn context_primitive(number: u8) -> u8 {
+    pub const fn context_primitive(number: u8) -> u8 {
         0x80 | number
     }
 }
 
 /// How deep indefinite lengths and constructed strings may nest. CMS needs six.
-pub(crate) const MAX_DEPTH: usize = 24;
+pub const MAX_DEPTH: usize = 24;

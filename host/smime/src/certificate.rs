@@ -2,16 +2,17 @@
 //!
 //! The octets are kept and are what is embedded, compared and hashed: typed structures re-encode
 //! some real certificates differently. Nothing here checks a signature or a date; that is
-//! [`crate::path`] and [`crate::choose`].
+//! [`crate::Trust`] and [`crate::choose`].
 
 use crate::algorithm::KeyAlgorithm;
-use crate::asn1::{Element, Malformed, Reader, sequence, tag};
+use crate::asn1::{Element, Malformed, Reader, sequence, tag, time};
 use crate::error::Error;
 use crate::time::Time;
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5280, rfc5912};
 use der::Decode;
 use sha2::Digest;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,6 +48,9 @@ struct Spans {
     tbs: Range<usize>,
     serial: Range<usize>,
     issuer: Range<usize>,
+    /// Contents of the time, and what they mean.
+    not_before: (Range<usize>, Time),
+    not_after: (Range<usize>, Time),
     subject: Range<usize>,
     public_key: Range<usize>,
     signature_algorithm: Range<usize>,
@@ -65,9 +69,9 @@ impl Certificate {
     /// Reads the DER of one certificate and keeps it.
     pub fn from_der(octets: &[u8]) -> Result<Self, Error> {
         let malformed = |reason: String| Error::MalformedCertificate(reason);
-        let x509 = x509_cert::Certificate::from_der(octets)
-            .map_err(|error| malformed(error.to_string()))?;
         let spans = Spans::find(octets).map_err(|error| malformed(error.to_string()))?;
+        let x509 = x509_cert::Certificate::from_der(&spans.with_later_times(octets))
+            .map_err(|error| malformed(error.to_string()))?;
         let info = octets.get(spans.public_key.clone()).unwrap_or_default();
         let (key, pss_only) = key_algorithm(info).map_err(|error| malformed(error.to_string()))?;
         let usage = Usage::of(&x509, &key, pss_only);
@@ -126,22 +130,12 @@ impl Certificate {
 
     /// The first second of its life.
     pub fn not_before(&self) -> Time {
-        self.x509()
-            .tbs_certificate()
-            .validity()
-            .not_before
-            .to_date_time()
-            .into()
+        self.0.spans.not_before.1
     }
 
     /// The last second of its life.
     pub fn not_after(&self) -> Time {
-        self.x509()
-            .tbs_certificate()
-            .validity()
-            .not_after
-            .to_date_time()
-            .into()
+        self.0.spans.not_after.1
     }
 
     /// The algorithm of its public key.
@@ -289,26 +283,51 @@ impl Spans {
         let mut certificate = Element::only(octets)?.children();
         let tbs = certificate.expect(tag::SEQUENCE)?;
         let signature_algorithm = certificate.expect(tag::SEQUENCE)?;
-        // Whole octets: no unused bits in the last.
+        // Whole octets: no unused bits in the last. Anything else verifies under no key.
         let signature = certificate.expect(tag::BIT_STRING)?.value;
-        let signature = signature.strip_prefix(&[0]).ok_or(Malformed)?;
+        let signature = match signature.split_first() {
+            Some((0, whole)) => whole,
+            _ => signature.get(..0).ok_or(Malformed)?,
+        };
         let mut fields = tbs.children();
         fields.optional(tag::context(0))?;
         let serial = fields.expect(tag::INTEGER)?;
         fields.expect(tag::SEQUENCE)?;
         let issuer = fields.expect(tag::SEQUENCE)?;
-        fields.expect(tag::SEQUENCE)?;
+        let mut validity = fields.sequence()?;
+        let (not_before, not_after) = (validity.any()?, validity.any()?);
         let subject = fields.expect(tag::SEQUENCE)?;
         let public_key = fields.expect(tag::SEQUENCE)?;
         Ok(Self {
             tbs: span(tbs.raw),
             serial: span(serial.raw),
             issuer: span(issuer.raw),
+            not_before: (span(not_before.value), time(not_before)?),
+            not_after: (span(not_after.value), time(not_after)?),
             subject: span(subject.raw),
             public_key: span(public_key.raw),
             signature_algorithm: span(signature_algorithm.raw),
             signature: span(signature),
         })
+    }
+}
+
+impl Spans {
+    /// The octets for the typed structure, whose times begin in 1970: earlier ones become that.
+    fn with_later_times<'a>(&self, octets: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut copy = Cow::Borrowed(octets);
+        for (span, time) in [&self.not_before, &self.not_after] {
+            let epoch: &[u8] = match span.len() {
+                13 => b"700101000000Z",
+                _ => b"19700101000000Z",
+            };
+            if time.unix() < 0 && span.len() == epoch.len() {
+                if let Some(contents) = copy.to_mut().get_mut(span.clone()) {
+                    contents.copy_from_slice(epoch);
+                }
+            }
+        }
+        copy
     }
 }
 

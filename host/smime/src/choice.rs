@@ -6,10 +6,9 @@
 
 use crate::algorithm::KeyAlgorithm;
 use crate::certificate::Certificate;
-use crate::path::{Anchors, PathError, validate};
-use crate::provider::Provider;
 use crate::source::{Capabilities, Found, Origin};
 use crate::time::Time;
+use crate::trust::{Distrust, DistrustKind, Trust, TrustRequest};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use waxseal_message::Address;
@@ -29,11 +28,8 @@ pub struct ChoiceRules<'a> {
     pub at: Time,
     /// Whether a certificate for a whole domain (RFC 3183) stands for its addresses.
     pub allow_domain_certificates: bool,
-    /// Whom a certificate must lead to. `None`: what the operator put into a store is trusted
-    /// as it is.
-    pub anchors: Option<&'a Anchors>,
-    /// Verifies the issuers' signatures.
-    pub provider: &'a dyn Provider,
+    /// Judges paths. `None`: what the operator put into a store is trusted as it is.
+    pub trust: Option<&'a dyn Trust>,
 }
 
 /// Why a certificate cannot be used.
@@ -58,9 +54,9 @@ pub enum Reason {
     /// Rule 11.
     #[error("key algorithm not allowed: {0}")]
     Algorithm(KeyAlgorithm),
-    /// No path to an anchor.
+    /// The operator's trust policy refuses it: no path to an anchor, revoked, …
     #[error("not trusted: {0}")]
-    Untrusted(PathError),
+    Untrusted(Distrust),
 }
 
 impl Reason {
@@ -73,8 +69,17 @@ impl Reason {
             Self::Expired(_) => "certificate.expired",
             Self::KeyUsage => "certificate.key-usage",
             Self::Algorithm(_) => "certificate.algorithm",
-            Self::Untrusted(_) => "certificate.untrusted",
+            Self::Untrusted(distrust) => distrust.code,
         }
+    }
+
+    /// True when nobody could say, and somebody may soon.
+    pub fn is_passing(&self) -> bool {
+        let kind = match self {
+            Self::Untrusted(distrust) => Some(distrust.kind),
+            _ => None,
+        };
+        kind == Some(DistrustKind::RevocationUnknown)
     }
 }
 
@@ -196,12 +201,18 @@ fn judge(
     if !allowed {
         return Err(Reason::KeyUsage);
     }
-    match rules.anchors {
-        Some(anchors) => validate(certificate, authorities, anchors, rules.at, rules.provider)
-            .map_err(Reason::Untrusted)
-            .map(|()| how),
-        None => Ok(how),
-    }
+    let Some(trust) = rules.trust else {
+        return Ok(how);
+    };
+    let request = TrustRequest {
+        at: rules.at,
+        purpose,
+        certificates: authorities,
+        crls: &[],
+        ocsp_responses: &[],
+    };
+    let judged = trust.judge(certificate, &request);
+    judged.map(|_| how).map_err(Reason::Untrusted)
 }
 
 fn names(certificate: &Certificate, address: &Address) -> Option<Match> {

@@ -2,7 +2,6 @@
 //! and a sentence for people; none carries key material or content.
 
 use crate::algorithm::KeyAlgorithm;
-use crate::path::PathError;
 use crate::provider::ProviderError;
 use crate::time::Time;
 
@@ -63,14 +62,6 @@ pub enum Error {
     /// Private key and certificate are not a pair.
     #[error("private key and certificate do not belong together: {0}")]
     KeyMismatch(String),
-    /// No path to an anchor.
-    #[error("certificate not trusted ({reason}): {subject}")]
-    NotTrusted {
-        /// Whose certificate.
-        subject: String,
-        /// What is missing.
-        reason: PathError,
-    },
 
     // The caller.
     /// There is nobody to encrypt for.
@@ -107,7 +98,6 @@ impl Error {
             Self::WrongKeyUsage { .. } => "certificate.key-usage",
             Self::AlgorithmFloor { .. } => "certificate.algorithm",
             Self::KeyMismatch(_) => "identity.key-mismatch",
-            Self::NotTrusted { .. } => "certificate.untrusted",
             Self::NoRecipients => "recipient.none",
             Self::CertificateContent(_) => "certificate.content",
             Self::Provider(error) if error.is_passing() => "provider.unreachable",

@@ -16,7 +16,7 @@
 
 pub mod algorithm;
 mod armor;
-mod asn1;
+pub mod asn1;
 pub mod certgen;
 mod certificate;
 mod choice;
@@ -29,7 +29,6 @@ mod error;
 mod header_protection;
 mod identity;
 pub mod open;
-pub mod path;
 mod plain_data;
 mod provider;
 mod read_back;
@@ -52,7 +51,6 @@ pub use classify::{Protected, classify};
 pub use encrypt::{EncryptOptions, Enveloped, TripleWrapped, encrypt, triple_wrap};
 pub use error::Error;
 pub use identity::Identity;
-pub use path::{Anchors, PathError};
 pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, ProviderError};
 pub use recipients::{RecipientId, recipients_of};
 pub use scheme::signature_scheme;

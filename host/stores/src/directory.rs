@@ -18,7 +18,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use waxseal_message::Address;
-use waxseal_smime::{Anchors, Certificate, CertificateSource, Found, Origin, SourceError};
+use waxseal_smime::{Certificate, CertificateSource, Found, Origin, SourceError};
 
 /// Certificates by address and by domain.
 #[derive(Default)]
@@ -208,7 +208,7 @@ pub fn load_certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
 
 /// Trust anchors: of one file, or of all files in a directory. Unlike in a store of
 /// certificates, every bad file is an error: a missing anchor would change whom we trust.
-pub fn load_anchors(path: &Path) -> Result<Anchors, Error> {
+pub fn load_anchors(path: &Path) -> Result<Vec<Certificate>, Error> {
     let files = if path.is_dir() {
         listed(path)?
     } else {
@@ -222,7 +222,7 @@ pub fn load_anchors(path: &Path) -> Result<Anchors, Error> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Anchors::new(anchors))
+    Ok(anchors)
 }
 
 /// All certificates in the octets of such a file.

@@ -9,55 +9,58 @@ use std::borrow::Cow;
 /// The octets are no well-formed BER, or not the element that belongs here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed ASN.1")]
-pub(crate) struct Malformed;
+pub struct Malformed;
 
 /// One element: identifier, contents, and the whole of it as it stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: u8,
+pub struct Element<'a> {
+    /// The identifier octet.
+    pub tag: u8,
     /// Contents without the end-of-contents octets.
-    pub(crate) value: &'a [u8],
+    pub value: &'a [u8],
     /// Identifier, length and contents.
-    pub(crate) raw: &'a [u8],
+    pub raw: &'a [u8],
 }
 
 /// A string that BER may have cut into pieces.
-pub(crate) type Octets<'a> = Vec<&'a [u8]>;
+pub(super) type Octets<'a> = Vec<&'a [u8]>;
 
 /// Walks over elements that stand one after the other.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(octets: &'a [u8]) -> Self {
+    /// Over these octets.
+    pub fn new(octets: &'a [u8]) -> Self {
         Self { rest: octets }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Nothing is left.
+    pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The identifier of the next element.
-    pub(crate) fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
     /// The next element, whatever it is.
-    pub(crate) fn any(&mut self) -> Result<Element<'a>, Malformed> {
+    pub fn any(&mut self) -> Result<Element<'a>, Malformed> {
         let (element, rest) = split(self.rest, MAX_DEPTH)?;
         self.rest = rest;
         Ok(element)
     }
 
     /// The next element, if it has this identifier.
-    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
+    pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
         self.optional(tag)?.ok_or(Malformed)
     }
 
     /// The next element if it has this identifier; otherwise nothing is consumed.
-    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Malformed> {
+    pub fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Malformed> {
         if self.peek() == Some(tag) {
             self.any().map(Some)
         } else {
@@ -66,11 +69,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader over the contents of the SEQUENCE that comes next.
-    pub(crate) fn sequence(&mut self) -> Result<Reader<'a>, Malformed> {
+    pub fn sequence(&mut self) -> Result<Reader<'a>, Malformed> {
         self.expect(tag::SEQUENCE).map(|element| element.children())
     }
 
-    pub(crate) fn object_identifier(&mut self) -> Result<ObjectIdentifier, Malformed> {
+    /// The OBJECT IDENTIFIER that comes next.
+    pub fn object_identifier(&mut self) -> Result<ObjectIdentifier, Malformed> {
         let element = self.expect(tag::OBJECT_IDENTIFIER)?;
         ObjectIdentifier::from_bytes(element.value).map_err(|_| Malformed)
     }
@@ -85,7 +89,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All elements to the end.
-    pub(crate) fn elements(mut self) -> Result<Vec<Element<'a>>, Malformed> {
+    pub fn elements(mut self) -> Result<Vec<Element<'a>>, Malformed> {
         let mut all = Vec::new();
         while !self.is_empty() {
             all.push(self.any()?);
@@ -96,7 +100,7 @@ impl<'a> Reader<'a> {
 
 impl<'a> Element<'a> {
     /// The one element that these octets hold, and nothing after it.
-    pub(crate) fn only(octets: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn only(octets: &'a [u8]) -> Result<Self, Malformed> {
         match split(octets, MAX_DEPTH)? {
             (element, []) => Ok(element),
             _ => Err(Malformed),
@@ -104,7 +108,7 @@ impl<'a> Element<'a> {
     }
 
     /// A reader over the contents.
-    pub(crate) fn children(&self) -> Reader<'a> {
+    pub fn children(&self) -> Reader<'a> {
         Reader::new(self.value)
     }
 
@@ -119,7 +123,7 @@ impl<'a> Element<'a> {
 
     /// The octets of a string type in its pieces. `primitive` is the identifier of the whole
     /// form; the constructed form holds OCTET STRINGs (X.690 §8.7.3), also under an implicit tag.
-    pub(crate) fn octets(&self, primitive: u8) -> Result<Octets<'a>, Malformed> {
+    pub fn octets(&self, primitive: u8) -> Result<Octets<'a>, Malformed> {
         let mut pieces = Vec::new();
         if self.tag == primitive {
             pieces.push(self.value);
@@ -133,7 +137,7 @@ impl<'a> Element<'a> {
 }
 
 /// The pieces as one, without a copy when there is one.
-pub(crate) fn joined<'a>(pieces: &[&'a [u8]]) -> Cow<'a, [u8]> {
+pub fn joined<'a>(pieces: &[&'a [u8]]) -> Cow<'a, [u8]> {
     match pieces {
         [one] => Cow::Borrowed(one),
         many => Cow::Owned(many.concat()),

@@ -4,7 +4,7 @@ use super::tag;
 use const_oid::ObjectIdentifier;
 
 /// One element around pieces that stand one after the other.
-pub(crate) fn tlv(tag: u8, pieces: &[&[u8]]) -> Vec<u8> {
+pub fn tlv(tag: u8, pieces: &[&[u8]]) -> Vec<u8> {
     let size = pieces.iter().map(|piece| piece.len()).sum();
     let mut out = header(tag, size);
     out.reserve_exact(size);
@@ -15,7 +15,7 @@ pub(crate) fn tlv(tag: u8, pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Identifier and length octets for contents of this size (X.690 §10.1: the shortest form).
-pub(crate) fn header(tag: u8, size: usize) -> Vec<u8> {
+pub fn header(tag: u8, size: usize) -> Vec<u8> {
     let mut out = vec![tag];
     match u8::try_from(size) {
         Ok(short) if short < 0x80 => out.push(short),
@@ -30,47 +30,51 @@ pub(crate) fn header(tag: u8, size: usize) -> Vec<u8> {
     out
 }
 
-pub(crate) fn sequence(pieces: &[&[u8]]) -> Vec<u8> {
+/// SEQUENCE around pieces that stand one after the other.
+pub fn sequence(pieces: &[&[u8]]) -> Vec<u8> {
     tlv(tag::SEQUENCE, pieces)
 }
 
 /// SET OF under this identifier, its elements in the order of X.690 §11.6.
-pub(crate) fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
+pub fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.sort();
     elements.dedup();
     tlv(tag, &elements.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
-pub(crate) fn octet_string(octets: &[u8]) -> Vec<u8> {
+/// OCTET STRING.
+pub fn octet_string(octets: &[u8]) -> Vec<u8> {
     tlv(tag::OCTET_STRING, &[octets])
 }
 
 /// A small non-negative INTEGER, such as a CMSVersion.
-pub(crate) fn integer(value: u8) -> Vec<u8> {
+pub fn integer(value: u8) -> Vec<u8> {
     debug_assert!(value < 0x80);
     vec![tag::INTEGER, 1, value]
 }
 
-pub(crate) fn null() -> Vec<u8> {
+/// NULL.
+pub fn null() -> Vec<u8> {
     vec![0x05, 0]
 }
 
-pub(crate) fn object_identifier(oid: ObjectIdentifier) -> Vec<u8> {
+/// OBJECT IDENTIFIER.
+pub fn object_identifier(oid: ObjectIdentifier) -> Vec<u8> {
     tlv(tag::OBJECT_IDENTIFIER, &[oid.as_bytes()])
 }
 
 /// AlgorithmIdentifier: the identifier, and its parameters unless they are absent.
-pub(crate) fn algorithm(oid: ObjectIdentifier, parameters: &[u8]) -> Vec<u8> {
+pub fn algorithm(oid: ObjectIdentifier, parameters: &[u8]) -> Vec<u8> {
     sequence(&[&object_identifier(oid), parameters])
 }
 
 /// `[number]` around whole elements (EXPLICIT), or in place of SEQUENCE or SET (IMPLICIT).
-pub(crate) fn context(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
+pub fn context(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
     tlv(tag::context(number), pieces)
 }
 
 /// `[number] IMPLICIT` in place of a primitive type.
-pub(crate) fn context_primitive(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
+pub fn context_primitive(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
     tlv(tag::context_primitive(number), pieces)
 }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use waxseal_message::Address;
+use waxseal_pki::{Settings, TrustPolicy};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
-    Anchors, Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, choose,
+    Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, Trust, choose,
 };
 use waxseal_stores::{CertificateDirectory, load_anchors};
 
@@ -87,7 +88,7 @@ pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
 /// Where certificates are looked for, and whom they must lead to.
 struct Search {
     sources: Vec<Arc<dyn CertificateSource>>,
-    anchors: Option<Anchors>,
+    trust: Option<Arc<dyn Trust>>,
     domain_certificates: bool,
     /// Says in which file a certificate lies.
     files: Arc<CertificateDirectory>,
@@ -98,7 +99,7 @@ impl Search {
         let files = Arc::new(open(directory)?);
         Ok(Self {
             sources: vec![files.clone()],
-            anchors: None,
+            trust: None,
             domain_certificates: false,
             files,
         })
@@ -115,7 +116,7 @@ impl Search {
         Ok(Self {
             domain_certificates: profiles.any(|profile| profile.domain_certificates),
             sources: loaded.certificates,
-            anchors: loaded.anchors,
+            trust: loaded.trust,
             files: Arc::new(files),
         })
     }
@@ -133,11 +134,14 @@ impl Search {
             })?);
         }
         let given = args.anchors.as_deref().map(load_anchors).transpose()?;
+        let given = given.map(|anchors| {
+            TrustPolicy::new(anchors, Settings::default(), Arc::new(RustCrypto))
+        });
+        let given = given.as_ref().map(|policy| policy as &dyn Trust);
         let rules = ChoiceRules {
             at,
             allow_domain_certificates: args.domain_certificates || self.domain_certificates,
-            anchors: given.as_ref().or(self.anchors.as_ref()),
-            provider: &RustCrypto,
+            trust: given.or(self.trust.as_deref()),
         };
         let purpose = match args.purpose {
             Use::Encrypt => Purpose::Encrypt,

@@ -6,7 +6,6 @@ use std::fmt::{self, Write};
 use serde_json::{Value, json};
 use waxseal_config::Loaded;
 use waxseal_message::Address;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Candidates, Certificate, ChoiceRules, Found, Purpose, SourceError, Time, choose,
 };
@@ -28,8 +27,7 @@ pub(crate) fn judge(loaded: &Loaded, recipients: &[Address], at: Time) -> Vec<Ju
             .generation
             .profiles()
             .any(|profile| profile.domain_certificates),
-        anchors: loaded.anchors.as_ref(),
-        provider: &RustCrypto,
+        trust: loaded.trust.as_deref(),
     };
     let judge = |recipient: &Address| {
         let mut found: Vec<Found> = Vec::new();
