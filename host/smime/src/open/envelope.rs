@@ -78,11 +78,22 @@ fn malformed() -> Refusal {
 }
 
 /// The one failure of everything that depends on a key (rule 8).
-pub(super) fn damaged() -> Problem {
-    Problem {
-        code: "decrypt.damaged",
-        message: "the message cannot be decrypted".into(),
-    }
+fn damaged() -> Refusal {
+    Refusal::new(
+        State::Damaged,
+        "decrypt.damaged",
+        "the message cannot be decrypted",
+    )
+}
+
+/// Makes a layer whose content is garbage what it would be without the luck of its padding.
+pub(super) fn damage(layer: &mut Layer) {
+    let refusal = damaged();
+    layer.state = refusal.state;
+    layer.problem = refusal.problem;
+    layer.opened_by = None;
+    let cipher = layer.cipher.clone();
+    layer.weak.retain(|name| Some(name) == cipher.as_ref());
 }
 
 /// Opens an envelope with the first key that is a recipient's. The layer says what it is; the
@@ -225,10 +236,7 @@ impl<'a> Ciphertext<'a> {
             }
             unlike_mail.get_or_insert((attempt, content));
         }
-        let (attempt, content) = unlike_mail.ok_or_else(|| Refusal {
-            state: State::Damaged,
-            problem: Some(damaged()),
-        })?;
+        let (attempt, content) = unlike_mail.ok_or_else(damaged)?;
         Ok(self.opened(attempt, content, layer))
     }
 

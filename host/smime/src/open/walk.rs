@@ -294,9 +294,11 @@ fn judge_unauthenticated(steps: &mut [Step], is_bare: bool) {
             step.layer.state = State::Decrypted;
             continue;
         }
-        let bad = bad_content(step, is_bare).or_else(|| attack_inside(step, inside, is_bare));
-        if let Some((state, problem)) = bad {
-            step.layer.state = state;
+        if !is_bare && gave_garbage(step) {
+            envelope::damage(&mut step.layer);
+            step.inside = None;
+        } else if let Some(problem) = attack_inside(step, inside, is_bare) {
+            step.layer.state = State::Suspicious;
             step.layer.problem = Some(problem);
             step.inside = None;
         }
@@ -304,22 +306,20 @@ fn judge_unauthenticated(steps: &mut [Step], is_bare: bool) {
 }
 
 /// What a wrong key gives, once in 256 times. A bare object may hold anything.
-fn bad_content(step: &Step, is_bare: bool) -> Option<(State, Problem)> {
-    let inside = step.inside.as_ref()?;
-    let is_entity = matches!(inside.object, Ok(Object::Entity(_)));
-    (!is_bare && is_entity && is_garbage(&inside.octets))
-        .then(|| (State::Damaged, envelope::damaged()))
+fn gave_garbage(step: &Step) -> bool {
+    step.inside.as_ref().is_some_and(|inside| {
+        matches!(inside.object, Ok(Object::Entity(_))) && is_garbage(&inside.octets)
+    })
 }
 
 /// Looks at what is inside, through layers that prove nothing. What a bare object holds may be
 /// no mail.
-fn attack_inside(step: &Step, inside: &[Step], is_bare: bool) -> Option<(State, Problem)> {
+fn attack_inside(step: &Step, inside: &[Step], is_bare: bool) -> Option<Problem> {
     let is_proof = |step: &&Step| matches!(step.layer.state, State::Valid | State::Decrypted);
     let unproven = inside.iter().take_while(|step| !is_proof(step));
     let steps = std::iter::once(step).chain(unproven);
     let mut entities = steps
         .filter_map(Step::entity)
         .filter(|entity| !is_bare || is_mime(entity));
-    let problem = entities.find_map(looks_like_an_attack)?;
-    Some((State::Suspicious, problem))
+    entities.find_map(looks_like_an_attack)
 }
