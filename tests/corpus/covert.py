@@ -6,6 +6,7 @@ import identities
 
 ALICE, BOB, MALLORY = "alice@corpus.example", "bob@corpus.example", "mallory@corpus.example"
 ENTITY = b"Content-Type: text/plain\r\n\r\nPlease pay nothing to anybody.\r\n"
+FORWARDED_CLOSED = "in a message that is encrypted"
 LURE = b"Content-Type: text/html\r\n\r\n<b>Please pay a million.</b>\r\n"
 
 
@@ -85,7 +86,7 @@ def encrypted_below(part, people):
     yield "in a signed tree, opaque", mail(
         people.sign(tree, people.mallory, detached=False), MALLORY)
     yield "in a tree that is encrypted", mail(enveloped(people, tree), MALLORY)
-    yield "in a message that is encrypted", mail(enveloped(people, rfc822(part)), MALLORY)
+    yield FORWARDED_CLOSED, mail(enveloped(people, rfc822(part)), MALLORY)
 
 
 def enveloped(people, entity):

@@ -136,7 +136,9 @@ def below_the_root(tally, waxseal, samples, people):
             # The reader has Bob's key too, to whom Mallory encrypts her own.
             done = sample.open_mail(waxseal, mail, "--identity", people.bob.certificate,
                                     "--key", people.bob.key)
-            tally.judge(name, sample.name, done, {"suspicious"}, sample.secret, 1)
+            # A message inside an envelope was forwarded by who made the envelope.
+            forwarded = {"not-root"} if name == covert.FORWARDED_CLOSED else set()
+            tally.judge(name, sample.name, done, {"suspicious"} | forwarded, sample.secret, 1)
 
 
 def covert_signatures(tally, waxseal, people):
