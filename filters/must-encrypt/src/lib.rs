@@ -5,6 +5,7 @@
 //!   "domains": ["partner.example", ".bank.example", "boss@example.org"],
 //!   "lists": ["partners"],
 //!   "dictionaries": ["trade-secrets"],
+//!   "directions": ["outbound", "internal"],
 //!   "profile": "corporate"
 //! }
 //! ```
@@ -15,9 +16,15 @@
 //! `profile` they are also protected by it on delivery; without, a later filter
 //! has to, or the message is deferred or refused.
 //!
+//! `directions` says for which mail; by default, and where it is not known, for all.
+//! What arrives for ours is best left out: others wrote it, and its words are not for
+//! us to protect. Mail that `[origin]` does not call ours is inbound, wherever it goes.
+//!
 //! Fails, and so has the message deferred, when a list or dictionary is unknown.
 //! Grants: `actions`; `profiles:NAME` (the component imports `profiles` even
 //! when no profile is set); `list:NAME` and `dictionary:NAME` for each.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 use serde::Deserialize;
 use waxseal_guest::{pattern::AddressPattern, prelude::*};
@@ -31,7 +38,18 @@ struct MustEncrypt {
     lists: Vec<String>,
     #[serde(default)]
     dictionaries: Vec<String>,
+    /// Empty: all.
+    #[serde(default)]
+    directions: Vec<Direction>,
     profile: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Direction {
+    Outbound,
+    Inbound,
+    Internal,
 }
 
 impl Filter for MustEncrypt {
@@ -62,6 +80,9 @@ impl Filter for MustEncrypt {
     }
 
     fn evaluate(&self, tx: &Transaction) -> Result<Verdict, Error> {
+        if !self.concerns(tx.direction().as_deref()) {
+            return Ok(Verdict::Proceed);
+        }
         if let Some(dictionary) = self.dictionary_in(&tx.message())? {
             explain::rule("dictionary", true, &[("dictionary", dictionary)]);
             return self.require(tx, Recipients::All);
@@ -80,6 +101,17 @@ impl Filter for MustEncrypt {
 }
 
 impl MustEncrypt {
+    /// What is not known may be what must not leave in clear.
+    fn concerns(&self, direction: Option<&str>) -> bool {
+        let direction = match direction {
+            Some("outbound") => Direction::Outbound,
+            Some("inbound") => Direction::Inbound,
+            Some("internal") => Direction::Internal,
+            _ => return true,
+        };
+        self.directions.is_empty() || self.directions.contains(&direction)
+    }
+
     fn require(&self, tx: &Transaction, recipients: Recipients<'_>) -> Result<Verdict, Error> {
         actions::require_encryption(tx, recipients)?;
         if let Some(profile) = &self.profile {
@@ -128,3 +160,28 @@ impl MustEncrypt {
 }
 
 waxseal_guest::filter!(MustEncrypt);
+
+#[cfg(test)]
+mod tests {
+    use waxseal_guest::settings::parse;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(directions: &str, direction: Option<&str>, expected: bool) {
+        let settings = format!(r#"{{"lists":["a"]{directions}}}"#);
+        let filter: MustEncrypt = parse(&settings).unwrap();
+        assert_eq!(filter.concerns(direction), expected, "{direction:?}");
+    }
+
+    #[test]
+    fn a_direction_that_is_not_known_is_never_left_out() {
+        let ours = r#","directions":["outbound","internal"]"#;
+        check(ours, Some("outbound"), true);
+        check(ours, Some("internal"), true);
+        check(ours, Some("inbound"), false);
+        check(ours, Some("sideways"), true);
+        check(ours, None, true);
+        check("", Some("inbound"), true);
+    }
+}

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod received;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -383,76 +385,4 @@ fn the_demo_checks_out_with_openssl() {
         fs::read(mail).unwrap(),
         "not signed"
     );
-}
-
-/// A mail of Ben's to Anna, from outside.
-fn receive(place: &Path, to: &[&str], more: &[&str]) -> Output {
-    let stranger = [
-        "--from",
-        "ben@partner.example",
-        "--client-ip",
-        "203.0.113.9",
-    ];
-    let mut arguments = vec!["run", "--policy", "policy"];
-    arguments.extend(stranger);
-    for address in to {
-        arguments.extend(["--to", address]);
-    }
-    arguments.extend(more);
-    arguments.push("policy/tests/received.eml");
-    waxseal(place, &arguments)
-}
-
-#[test]
-fn received_mail_is_opened_and_its_result_written() {
-    let place = place();
-    let mail = place.path().join("policy/tests/received.eml");
-    let closed = fs::read_to_string(&mail).unwrap();
-    assert!(!closed.contains("figures are in"), "it is encrypted");
-    let forged = "Authentication-Results: example.org; spf=pass; smime=pass\r\n\
-                  X-Waxseal-SMIME: valid\r\n";
-    fs::write(&mail, format!("{forged}{closed}")).unwrap();
-
-    let output = receive(place.path(), &["anna@example.org"], &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let opened = String::from_utf8_lossy(&output.stdout);
-    assert!(opened.contains("The figures are in"), "{opened}");
-    assert!(
-        opened.contains("multipart/signed"),
-        "the signature stays: {opened}"
-    );
-    let results = "Authentication-Results: example.org; smime=";
-    assert_eq!(opened.matches("smime=").count(), 1, "{opened}");
-    assert!(opened.contains(results), "{opened}");
-    assert!(
-        opened.contains("body.smime-identifier=ben@partner.example"),
-        "{opened}"
-    );
-    assert!(opened.contains("example.org; spf=pass\r\n"), "{opened}");
-    assert!(!opened.contains("X-Waxseal-SMIME: valid"), "{opened}");
-}
-
-#[test]
-fn rule_13_who_has_no_key_gets_it_as_it_came() {
-    let place = place();
-    let closed = fs::read(place.path().join("policy/tests/received.eml")).unwrap();
-    let output = receive(place.path(), &["clara@example.org"], &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert_eq!(output.stdout, closed);
-
-    let both = ["anna@example.org", "clara@example.org"];
-    let output = receive(place.path(), &both, &["--out-dir", "out"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let outcome = fs::read(place.path().join("out/outcome.json")).unwrap();
-    let outcome: Value = serde_json::from_slice(&outcome).unwrap();
-    let copies = outcome["copies"].as_array().unwrap();
-    assert_eq!(copies.len(), 2, "{outcome}");
-    for copy in copies {
-        let file = copy["file"].as_str().unwrap();
-        let octets = fs::read(place.path().join("out").join(file)).unwrap();
-        let is_open = String::from_utf8_lossy(&octets).contains("The figures are in");
-        let is_annas = copy["recipients"].to_string().contains("anna");
-        assert_eq!(is_open, is_annas, "{copy}");
-        assert!(is_annas || octets == closed);
-    }
 }
