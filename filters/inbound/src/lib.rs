@@ -156,8 +156,8 @@ impl Inbound {
             return Ok(());
         }
         match harvest::harvest(tx, message) {
-            // Nowhere to keep them: no reason to defer mail.
-            Err(error) if error.code() != "harvest.no-store" => Err(error),
+            // Nowhere to keep them, or not by the operator's rules: no reason to defer mail.
+            Err(error) if !error.code().starts_with("harvest.") => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }

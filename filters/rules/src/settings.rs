@@ -229,7 +229,7 @@ pub(crate) struct Actions {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Harvest {
-    /// They are. Without a store nothing happens.
+    /// They are, as far as there is a store and the operator's rules keep them.
     Signers,
 }
 
