@@ -8,7 +8,10 @@ use std::sync::Arc;
 use waxseal_pki::{Crl, PolicyIdentifier, Profile, RevocationMode, Settings, TrustPolicy};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Certificate, Clock, Time};
-use waxseal_stores::{CertificateDirectory, Defect, load_certificates, load_crls};
+use waxseal_stores::{
+    CertificateDirectory, Defect, FetchOptions, Fetcher, Networks, SystemClock, load_certificates,
+    load_crls,
+};
 
 use crate::clock::{self, CommandClock};
 use crate::report::{Exit, Failure, warn};
@@ -54,6 +57,14 @@ pub(crate) struct TrustArgs {
     /// Whether revoked certificates are looked for; required when lists are given, else off
     #[arg(long, value_name = "MODE", value_parser = revocation())]
     revocation: Option<RevocationMode>,
+
+    /// Fetch what certificates name, over HTTP: lists, OCSP answers, certificates of authorities
+    #[arg(long)]
+    fetch: bool,
+
+    /// Fetch from private addresses too, as an authority of one's own may have
+    #[arg(long, requires = "fetch")]
+    fetch_private: bool,
 
     /// What is asked of the certificate itself: RFC 8550, or the CA/Browser Forum's S/MIME
     /// requirements as well
@@ -105,9 +116,25 @@ impl TrustArgs {
             anchors.extend(certificates_at(path)?);
         }
         let policy = TrustPolicy::new(anchors, self.settings(), Arc::new(RustCrypto));
-        Ok(policy
+        let policy = policy
             .with_intermediates(self.certificates()?)
-            .with_crls(self.crls()?))
+            .with_crls(self.crls()?);
+        Ok(match self.fetch {
+            true => policy.with_fetcher(Arc::new(self.fetcher())),
+            false => policy,
+        })
+    }
+
+    fn fetcher(&self) -> Fetcher {
+        let networks = match self.fetch_private {
+            true => Networks::Any,
+            false => Networks::Public,
+        };
+        let options = FetchOptions {
+            networks,
+            ..FetchOptions::default()
+        };
+        Fetcher::new(options, Arc::new(SystemClock))
     }
 
     fn settings(&self) -> Settings {
