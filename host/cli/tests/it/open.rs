@@ -172,6 +172,12 @@ fn rule_09_only_the_root_counts() {
     assert!(output.status.success(), "{}", shown(&output));
     let report = check(&place, &format!("{KEY} {TRUST} inside.eml"), "not-root", 1);
     assert_eq!(report["layers"].as_array().unwrap().len(), 2);
+    // Anybody can encrypt a captured ciphertext again.
+    let output = place.run(&format!(
+        "encrypt --to alice.pem --at {AT} --out again.eml efail.eml"
+    ));
+    assert!(output.status.success(), "{}", shown(&output));
+    check(&place, &format!("{KEY} again.eml"), "suspicious", 1);
 }
 
 #[test]

@@ -9,16 +9,16 @@ use waxseal_message::{Message, Part};
 /// More of them are not listed: one is enough to spoil a verdict.
 const MAX_REPORTED: usize = 16;
 
-/// The S/MIME parts below the root of an entity that is none itself. `is_inside` tells that the
-/// entity was encrypted: an encrypted part in there gains an attacker nothing.
-pub(super) fn layers(entity: &Message, is_inside_envelope: bool) -> Vec<Layer> {
+/// The S/MIME parts below the root of an entity that is none itself. It makes no difference
+/// whether that came out of an envelope: anybody can encrypt somebody else's ciphertext again.
+pub(super) fn layers(entity: &Message) -> Vec<Layer> {
     let mut found = Vec::new();
     let mut pending: Vec<Part<'_>> = entity.root().children().collect();
     pending.reverse();
     while let Some(part) = pending.pop().filter(|_| found.len() < MAX_REPORTED) {
         match kind(&part) {
             Some(LayerKind::CertificatesOnly) => {}
-            Some(kind) => found.push(layer(kind, &part, is_inside_envelope)),
+            Some(kind) => found.push(layer(kind, &part)),
             None => {
                 let children: Vec<_> = part.children().collect();
                 pending.extend(children.into_iter().rev());
@@ -28,14 +28,13 @@ pub(super) fn layers(entity: &Message, is_inside_envelope: bool) -> Vec<Layer> {
     found
 }
 
-fn layer(kind: LayerKind, part: &Part<'_>, is_inside_envelope: bool) -> Layer {
-    let is_encrypted = kind.name() == "encrypted";
-    let (state, code, what) = if is_encrypted && !is_inside_envelope {
+fn layer(kind: LayerKind, part: &Part<'_>) -> Layer {
+    let (state, code, what) = if kind.name() == "encrypted" {
         // EFAIL: what surrounds it would go out with what is inside.
         (
             State::Suspicious,
             "layer.encrypted-below",
-            "an encrypted part below parts in clear",
+            "an encrypted part below other parts",
         )
     } else {
         (

@@ -141,14 +141,8 @@ impl Walk {
     ) -> Self {
         let (mut steps, left) = steps(first, &outer, detached, opening);
         judge_unauthenticated(&mut steps, outer.field_count() == 0);
-        let is_encrypted = steps
-            .iter()
-            .any(|step| step.layer.kind.name() == "encrypted");
         let mut walk = Self {
-            below: match &left {
-                Some(entity) => below::layers(entity, is_encrypted),
-                None => Vec::new(),
-            },
+            below: left.as_ref().map(below::layers).unwrap_or_default(),
             outer,
             steps,
             restored: restore::Restored::default(),
