@@ -124,7 +124,12 @@ fn read(
     let origin = root.section("origin").map(origin::read).unwrap_or_default();
     let limits = root.section("limits").map(limits).unwrap_or_default();
     let files = certificates::read(directory);
-    let trusted = trust::read(root.section("trust"), directory, files.as_deref(), &provider);
+    let trusted = trust::read(
+        root.section("trust"),
+        directory,
+        files.as_deref(),
+        &provider,
+    );
     let store = store::read(&root, directory);
     let requires_path = match trusted.recipients {
         Some(_) => RequiresPath::Yes,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use waxseal_pki::{Crl, PolicyIdentifier, Profile, RevocationMode, Settings, TrustPolicy};
 use waxseal_smime::{Certificate, Provider, Trust};
-use waxseal_stores::{CertificateDirectory, load_anchors, load_crls};
+use waxseal_stores::{
+    CertificateDirectory, FetchOptions, Fetcher, SystemClock, load_anchors, load_crls,
+};
 
 use crate::directory::Directory;
 use crate::document::{Section, Value};
@@ -46,6 +48,7 @@ pub(crate) fn read(
         .as_ref()
         .map(|section| section.flag("require-path").unwrap_or(false));
     let lists = section.as_ref().and_then(|section| section.text("crls"));
+    let fetches = section.as_ref().and_then(|section| section.flag("fetch"));
     let settings = section.map(settings).unwrap_or_default();
     let allow_weak = settings.allow_weak;
     let crls = crls(lists, directory);
@@ -55,10 +58,16 @@ pub(crate) fn read(
             ..Trusted::default()
         };
     };
-    let authorities = store.into_iter().flat_map(CertificateDirectory::authorities);
-    let policy = TrustPolicy::new(anchors, settings, provider.clone())
+    let authorities = store
+        .into_iter()
+        .flat_map(CertificateDirectory::authorities);
+    let mut policy = TrustPolicy::new(anchors, settings, provider.clone())
         .with_intermediates(authorities.cloned().collect())
         .with_crls(crls);
+    if fetches == Some(true) {
+        let fetcher = Fetcher::new(FetchOptions::default(), Arc::new(SystemClock));
+        policy = policy.with_fetcher(Arc::new(fetcher));
+    }
     let policy: Arc<dyn Trust> = Arc::new(policy);
     Trusted {
         recipients: (required == Some(true)).then(|| policy.clone()),

@@ -66,6 +66,14 @@ impl Policy {
         fs::write(path, octets).unwrap();
     }
 
+    /// An anchor, and a list of its.
+    fn anchor(&self) {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/tests/fixtures");
+        let fixture = |name: &str| fs::read(Path::new(fixtures).join(name)).unwrap();
+        self.write("anchors/root.crt", fixture("root.crt"));
+        self.write("crls/root.crl", fixture("root.crl"));
+    }
+
     /// An identity that ends after so many days.
     fn identity(&self, days: i64) {
         let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
@@ -347,7 +355,7 @@ fn what_cannot_stand_in_the_way_is_a_warning() {
         "certificates/broken.pem",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
-    policy.write("anchors/root.pem", "");
+    policy.anchor();
     policy.write("lists/other.csv", "");
     let warnings = policy.warnings();
     assert_eq!(warnings.len(), 4, "{warnings:?}");
@@ -369,6 +377,33 @@ fn a_path_that_is_required_needs_an_anchor() {
         policy.problems(),
         ["anchors: [trust] requires a path to an anchor, and there is none"]
     );
+}
+
+#[test]
+fn whom_to_trust_is_read_with_every_key() {
+    let keys = "require-path = true\nrevocation = \"required\"\nprofile = \"cabf\"\n\
+                policies = [\"2.23.140.1.5.1.3\"]\nexplicit-policy = true\n\
+                inhibit-any-policy = true\ninhibit-policy-mapping = true\n\
+                allow-weak = false\nclock-skew = 60\nfetch = false\ncrls = \"crls\"\n";
+    let policy = Policy::new(&format!("{SOUND}[trust]\n{keys}"));
+    policy.anchor();
+    assert!(!policy.warnings().concat().contains("anchors"));
+    policy.write("crls/root.crl", "no list");
+    assert!(policy.problems()[0].contains("no certificate revocation list"));
+}
+
+#[test]
+fn mistakes_in_trust_are_named() {
+    let keys = "revocaton = \"required\"\nprofile = \"rfc\"\npolicies = [\"gold\"]\n";
+    let policy = Policy::new(&format!("{SOUND}[trust]\n{keys}"));
+    let problems = policy.problems().join("\n");
+    for expected in [
+        "unknown key: revocaton",
+        "profile",
+        "no object identifier: gold",
+    ] {
+        assert!(problems.contains(expected), "{problems}");
+    }
 }
 
 #[test]

@@ -67,7 +67,11 @@ impl Judgement<'_> {
         let request = ocsp::request(&id, &nonce);
         let octets = self.fetch_ocsp(url, &request).ok_or(Unknown::NoSource)?;
         let response = Response::from_der(&octets).map_err(|_| Unknown::Answer)?;
-        if response.nonce.as_ref().is_some_and(|own| own.as_slice() != nonce) {
+        if response
+            .nonce
+            .as_ref()
+            .is_some_and(|own| own.as_slice() != nonce)
+        {
             return Err(Unknown::Stale);
         }
         self.hear_response(subject, &response)
@@ -78,7 +82,10 @@ impl Judgement<'_> {
         subject: &Subject<'_>,
         response: &Response,
     ) -> Result<Verdict, Unknown> {
-        let answer = response.answers.iter().find(|answer| self.is_about(subject, answer));
+        let answer = response
+            .answers
+            .iter()
+            .find(|answer| self.is_about(subject, answer));
         let answer = answer.ok_or(Unknown::NoSource)?;
         if response.not_understood {
             return Err(Unknown::CriticalExtension);
@@ -105,7 +112,9 @@ impl Judgement<'_> {
             digest: digest.oid(),
             issuer_name: hash(subject.certificate.certificate.issuer_der()),
             issuer_key: hash(key_octets(&subject.issuer.certificate)),
-            serial: serial.map(|serial| serial.value.to_vec()).unwrap_or_default(),
+            serial: serial
+                .map(|serial| serial.value.to_vec())
+                .unwrap_or_default(),
         }
     }
 
@@ -170,7 +179,13 @@ impl Judgement<'_> {
 
     /// The lists at hand have the responder as revoked.
     fn is_listed(&mut self, subject: &Subject<'_>, responder: &Entry) -> bool {
-        let known: Vec<Crl> = self.policy.crls.iter().chain(&self.lists).cloned().collect();
+        let known: Vec<Crl> = self
+            .policy
+            .crls
+            .iter()
+            .chain(&self.lists)
+            .cloned()
+            .collect();
         let responder = Subject {
             certificate: responder,
             ..*subject
@@ -182,10 +197,11 @@ impl Judgement<'_> {
 /// The octets of the subjectPublicKey, without the count of unused bits.
 fn key_octets(certificate: &Certificate) -> &[u8] {
     let read = || {
-        let mut fields = Element::only(certificate.public_key_info()).ok()?.children();
+        let mut fields = Element::only(certificate.public_key_info())
+            .ok()?
+            .children();
         fields.sequence().ok()?;
         fields.expect(tag::BIT_STRING).ok()?.value.get(1..)
     };
     read().unwrap_or_default()
 }
-

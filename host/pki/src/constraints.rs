@@ -80,12 +80,16 @@ impl Subtrees {
             return Ok(());
         }
         // The subject's addresses too, whatever else there is: addresses are compared with them.
-        let mails = subject.emails().map(|mail| GeneralName::Mail(mail.to_owned()));
+        let mails = subject
+            .emails()
+            .map(|mail| GeneralName::Mail(mail.to_owned()));
         let directory = (!subject.is_empty()).then(|| GeneralName::Directory(subject.clone()));
         for name in mails.chain(directory) {
             self.check_name(&name)?;
         }
-        alternatives.iter().try_for_each(|name| self.check_name(name))
+        alternatives
+            .iter()
+            .try_for_each(|name| self.check_name(name))
     }
 
     fn check_name(&mut self, name: &GeneralName) -> Result<(), Violation> {
@@ -110,7 +114,8 @@ fn is_allowed(name: &GeneralName, set: &NameConstraints) -> bool {
         return permitted.peek().is_none() && excluded.peek().is_none();
     }
     // What cannot be compared is not within what is permitted, and within what is excluded.
-    let inside = permitted.peek().is_none() || permitted.any(|base| within(name, base) == Some(true));
+    let inside =
+        permitted.peek().is_none() || permitted.any(|base| within(name, base) == Some(true));
     inside && excluded.all(|base| within(name, base) == Some(false))
 }
 
@@ -175,7 +180,11 @@ fn address_within(address: &[u8], base: &[u8]) -> Option<bool> {
         return Some(false);
     }
     let octets = address.iter().zip(network).zip(mask);
-    Some(octets.into_iter().all(|((address, network), mask)| address & mask == network & mask))
+    Some(
+        octets
+            .into_iter()
+            .all(|((address, network), mask)| address & mask == network & mask),
+    )
 }
 
 #[cfg(test)]
@@ -206,8 +215,16 @@ mod tests {
         check(dns("example.org"), dns("example.org"), Some(true));
         check(dns("myexample.org"), dns("example.org"), Some(false));
         let uri = |text: &str| GeneralName::Uri(text.into());
-        check(uri("http://u:p@a.example.org:80/x"), uri(".example.org"), Some(true));
-        check(uri("http://example.org/x"), uri(".example.org"), Some(false));
+        check(
+            uri("http://u:p@a.example.org:80/x"),
+            uri(".example.org"),
+            Some(true),
+        );
+        check(
+            uri("http://example.org/x"),
+            uri(".example.org"),
+            Some(false),
+        );
         check(uri("http://192.0.2.1/"), uri(".example.org"), None);
         check(uri("urn:x:y"), uri("example.org"), None);
     }

@@ -165,7 +165,11 @@ impl List {
             self.entries.push(Revoked {
                 serial: short(serial.start)?..short(serial.end)?,
                 // RFC 5280 §5.3.3: it holds until the next one.
-                issuer: self.issuers.len().checked_sub(1).and_then(|at| u32::try_from(at).ok()),
+                issuer: self
+                    .issuers
+                    .len()
+                    .checked_sub(1)
+                    .and_then(|at| u32::try_from(at).ok()),
                 reason,
                 at,
             });
@@ -284,7 +288,11 @@ fn octets_at<'a>(octets: &'a [u8], span: &Range<u32>) -> &'a [u8] {
 
 /// An INTEGER for comparison: its length counts first, then its octets.
 fn magnitude(element: Element<'_>) -> Vec<u8> {
-    let zeros = element.value.iter().take_while(|octet| **octet == 0).count();
+    let zeros = element
+        .value
+        .iter()
+        .take_while(|octet| **octet == 0)
+        .count();
     element.value.get(zeros..).unwrap_or_default().to_vec()
 }
 

@@ -64,5 +64,7 @@ fn certificates(octets: &[u8]) -> Result<Vec<Certificate>, Malformed> {
     fields.expect(tag::SEQUENCE)?;
     let all = fields.expect(tag::context(0))?.children().elements()?;
     let all = all.into_iter().take(limits::INTERMEDIATES);
-    Ok(all.filter_map(|one| Certificate::from_der(one.raw).ok()).collect())
+    Ok(all
+        .filter_map(|one| Certificate::from_der(one.raw).ok())
+        .collect())
 }

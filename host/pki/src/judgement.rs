@@ -44,8 +44,12 @@ impl<'a> Judgement<'a> {
             policy,
             at: request.at,
             brought: Pool::new(certificates.unwrap_or(request.certificates)),
-            lists: lists.filter_map(|octets| Crl::from_der(octets).ok()).collect(),
-            responses: responses.filter_map(|octets| Response::from_der(octets).ok()).collect(),
+            lists: lists
+                .filter_map(|octets| Crl::from_der(octets).ok())
+                .collect(),
+            responses: responses
+                .filter_map(|octets| Response::from_der(octets).ok())
+                .collect(),
             verifier: Verifier::new(&*policy.provider, policy.settings.allow_weak),
             candidates: 0,
             paths: 0,
@@ -64,7 +68,9 @@ impl<'a> Judgement<'a> {
         let brought = self.brought.named(name).iter();
         let known = self.policy.intermediates.named(name);
         let known = known.iter().filter(|entry| !self.brought.contains(entry));
-        let all = brought.chain(known).filter(|entry| !self.policy.anchors.contains(entry));
+        let all = brought
+            .chain(known)
+            .filter(|entry| !self.policy.anchors.contains(entry));
         all.cloned().collect()
     }
 

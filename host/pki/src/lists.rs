@@ -130,7 +130,10 @@ impl Judgement<'_> {
             }
         }
         for entry in self.intermediates(&list.issuer) {
-            let is_known = subject.above.iter().any(|above| above.fingerprint == entry.fingerprint);
+            let is_known = subject
+                .above
+                .iter()
+                .any(|above| above.fingerprint == entry.fingerprint);
             if is_known || !is_issuer(&entry) {
                 continue;
             }
@@ -165,12 +168,17 @@ impl Judgement<'_> {
     /// Fetches the lists that a certificate names (RFC 5280 §4.2.1.13, §4.2.1.15).
     pub(crate) fn fetch_lists(&mut self, certificate: &Parsed) -> Vec<Crl> {
         let extensions = &certificate.extensions;
-        let points = extensions.distribution_points.iter().chain(&extensions.freshest);
+        let points = extensions
+            .distribution_points
+            .iter()
+            .chain(&extensions.freshest);
         let names = points.filter_map(|point| point.names.as_ref());
         let urls: Vec<String> = names.flat_map(PointName::urls).map(str::to_owned).collect();
         let mut fetched = Vec::new();
         for url in urls {
-            let list = self.fetch(&url).and_then(|octets| Crl::from_der(&octets).ok());
+            let list = self
+                .fetch(&url)
+                .and_then(|octets| Crl::from_der(&octets).ok());
             fetched.extend(list);
         }
         self.lists.extend(fetched.iter().cloned());

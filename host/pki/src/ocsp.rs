@@ -146,7 +146,9 @@ fn basic_of(whole: Element<'_>) -> Result<Element<'_>, Malformed> {
 fn certificates_of(wrapped: Element<'_>) -> Result<Vec<Certificate>, Malformed> {
     let elements = Element::only(wrapped.value)?.children().elements()?;
     let read = elements.into_iter().take(limits::INTERMEDIATES);
-    Ok(read.filter_map(|element| Certificate::from_der(element.raw).ok()).collect())
+    Ok(read
+        .filter_map(|element| Certificate::from_der(element.raw).ok())
+        .collect())
 }
 
 fn status_of(element: Element<'_>) -> Result<Status, Malformed> {
@@ -195,5 +197,8 @@ pub(crate) fn request(id: &CertificateId, nonce: &[u8]) -> Vec<u8> {
     let requests = sequence(&[&sequence(&[&id.to_der()])]);
     let nonce = octet_string(&octet_string(nonce));
     let nonce = sequence(&[&asn1::object_identifier(ID_PKIX_OCSP_NONCE), &nonce]);
-    sequence(&[&sequence(&[&requests, &context(2, &[&sequence(&[&nonce])])])])
+    sequence(&[&sequence(&[
+        &requests,
+        &context(2, &[&sequence(&[&nonce])]),
+    ])])
 }

@@ -74,7 +74,10 @@ impl Pool {
     /// Adds one, if it is not there.
     pub(crate) fn add(&mut self, entry: Entry) {
         let named = self.0.entry(entry.subject.clone()).or_default();
-        if named.iter().all(|each| each.fingerprint != entry.fingerprint) {
+        if named
+            .iter()
+            .all(|each| each.fingerprint != entry.fingerprint)
+        {
             named.push(entry);
         }
     }
@@ -85,6 +88,8 @@ impl Pool {
 
     pub(crate) fn contains(&self, entry: &Parsed) -> bool {
         let named = self.named(&entry.subject);
-        named.iter().any(|each| each.fingerprint == entry.fingerprint)
+        named
+            .iter()
+            .any(|each| each.fingerprint == entry.fingerprint)
     }
 }

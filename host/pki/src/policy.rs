@@ -113,13 +113,20 @@ impl PolicyState {
         let any_counts =
             self.inhibit_any_policy > 0 || (!statement.is_last && statement.is_self_issued);
         if policies.contains(&ANY_POLICY) && any_counts {
-            let expected: Policies = above.values().flat_map(|node| &node.expected).copied().collect();
+            let expected: Policies = above
+                .values()
+                .flat_map(|node| &node.expected)
+                .copied()
+                .collect();
             for policy in expected {
                 let parents = parents_expecting(above, policy);
                 level.entry(policy).or_insert_with(|| node(policy, parents));
             }
         }
-        self.size += level.values().map(|node| 1 + node.parents.len()).sum::<usize>();
+        self.size += level
+            .values()
+            .map(|node| 1 + node.parents.len())
+            .sum::<usize>();
         if self.size > limits::POLICY_NODES {
             return Err(PolicyFault::TooMany);
         }
@@ -134,7 +141,11 @@ impl PolicyState {
         for at in (1..self.levels.len()).rev() {
             let (above, below) = self.levels.split_at_mut(at);
             if let (Some(above), Some(below)) = (above.last_mut(), below.first()) {
-                let used: Policies = below.values().flat_map(|node| &node.parents).copied().collect();
+                let used: Policies = below
+                    .values()
+                    .flat_map(|node| &node.parents)
+                    .copied()
+                    .collect();
                 above.retain(|policy, _| used.contains(policy));
             }
         }
@@ -213,7 +224,9 @@ impl PolicyState {
         } else if constrained.contains(&ANY_POLICY) {
             wanted.collect()
         } else {
-            wanted.filter(|policy| constrained.contains(policy)).collect()
+            wanted
+                .filter(|policy| constrained.contains(policy))
+                .collect()
         };
         if self.explicit_policy == 0 && policies.is_empty() {
             return Err(PolicyFault::NoPolicy);
@@ -224,9 +237,8 @@ impl PolicyState {
     /// Policies in the words of the anchor's domain: nodes that hang below anyPolicy.
     fn authority_constrained(&self) -> Policies {
         let nodes = self.levels.iter().skip(1).flatten();
-        let under_any = nodes.filter(|(policy, node)| {
-            **policy != ANY_POLICY && node.parents.contains(&ANY_POLICY)
-        });
+        let under_any = nodes
+            .filter(|(policy, node)| **policy != ANY_POLICY && node.parents.contains(&ANY_POLICY));
         let mut policies: Policies = under_any.map(|(policy, _)| *policy).collect();
         let last = self.levels.last().filter(|_| self.levels.len() > 1);
         if last.is_some_and(|level| level.contains_key(&ANY_POLICY)) {
@@ -244,7 +256,9 @@ fn node(policy: ObjectIdentifier, parents: Policies) -> Node {
 }
 
 fn parents_expecting(above: &Level, policy: ObjectIdentifier) -> Policies {
-    let expecting = above.iter().filter(|(_, node)| node.expected.contains(&policy));
+    let expecting = above
+        .iter()
+        .filter(|(_, node)| node.expected.contains(&policy));
     expecting.map(|(policy, _)| *policy).collect()
 }
 

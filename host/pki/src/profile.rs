@@ -30,8 +30,15 @@ pub(crate) fn check_rfc8550(path: &[Entry], purpose: Purpose) -> Result<(), Faul
     if !allowed {
         return Err(fault(Defect::Usage, last));
     }
-    let below_anchor = path.split_last().map(|(_, below)| below).unwrap_or_default();
-    match below_anchor.iter().skip(1).find(|entry| !allows_mail(entry)) {
+    let below_anchor = path
+        .split_last()
+        .map(|(_, below)| below)
+        .unwrap_or_default();
+    match below_anchor
+        .iter()
+        .skip(1)
+        .find(|entry| !allows_mail(entry))
+    {
         Some(entry) => Err(fault(Defect::ExtendedKeyUsage, entry)),
         None => Ok(()),
     }
@@ -40,9 +47,12 @@ pub(crate) fn check_rfc8550(path: &[Entry], purpose: Purpose) -> Result<(), Faul
 fn allows_mail(entry: &Parsed) -> bool {
     let purposes = entry.extensions.extended_key_usage.as_ref();
     purposes.is_none_or(|purposes| {
-        [rfc5280::ID_KP_EMAIL_PROTECTION, rfc5280::ANY_EXTENDED_KEY_USAGE]
-            .iter()
-            .any(|known| purposes.contains(known))
+        [
+            rfc5280::ID_KP_EMAIL_PROTECTION,
+            rfc5280::ANY_EXTENDED_KEY_USAGE,
+        ]
+        .iter()
+        .any(|known| purposes.contains(known))
     })
 }
 
@@ -111,7 +121,10 @@ fn generation_of(policy: ObjectIdentifier) -> Option<Generation> {
 fn check_validity(last: &Entry, generation: Generation) -> Result<(), Fault> {
     let (begins, ends) = (last.certificate.not_before(), last.certificate.not_after());
     if generation == Generation::Legacy && begins >= LEGACY_ENDS {
-        return Err(fault(Defect::Profile("issued after the Legacy generation"), last));
+        return Err(fault(
+            Defect::Profile("issued after the Legacy generation"),
+            last,
+        ));
     }
     let days = match generation {
         Generation::Legacy => 1185,

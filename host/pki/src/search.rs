@@ -54,7 +54,9 @@ impl Judgement<'_> {
         };
         let mut furthest = no_issuer(path);
         for issuer in candidates(&last, anchors.to_vec()) {
-            let tried = self.step(&last, &issuer).map_err(|fault| at(path.len(), fault));
+            let tried = self
+                .step(&last, &issuer)
+                .map_err(|fault| at(path.len(), fault));
             let tried = tried.and_then(|()| self.complete(path, issuer, goal));
             match tried {
                 Ok(validated) => return Ok(validated),
@@ -65,7 +67,9 @@ impl Judgement<'_> {
             if path.len() > limits::INTERMEDIATES || repeats(path, &issuer) {
                 continue;
             }
-            let tried = self.step(&last, &issuer).map_err(|fault| at(path.len(), fault));
+            let tried = self
+                .step(&last, &issuer)
+                .map_err(|fault| at(path.len(), fault));
             path.push(issuer);
             let tried = tried.and_then(|()| self.extend(path, anchors, goal));
             path.pop();
@@ -183,7 +187,9 @@ fn repeats(path: &[Entry], issuer: &Entry) -> bool {
 /// Those that bear the issuer's name, the ones with its key identifier first.
 fn candidates(last: &Parsed, among: Vec<Entry>) -> Vec<Entry> {
     let wanted = last.extensions.authority_key.as_deref();
-    let named = among.into_iter().filter(|entry| entry.subject == last.issuer);
+    let named = among
+        .into_iter()
+        .filter(|entry| entry.subject == last.issuer);
     let mut named: Vec<_> = named.collect();
     named.sort_by_key(|entry| !entry.may_have_signed(wanted));
     named
@@ -191,8 +197,12 @@ fn candidates(last: &Parsed, among: Vec<Entry>) -> Vec<Entry> {
 
 fn no_issuer(path: &[Entry]) -> Failure {
     let last = path.last();
-    let issuer = last.map(|entry| entry.certificate.issuer()).unwrap_or_default();
-    let subject = last.map(|entry| entry.certificate.subject()).unwrap_or_default();
+    let issuer = last
+        .map(|entry| entry.certificate.issuer())
+        .unwrap_or_default();
+    let subject = last
+        .map(|entry| entry.certificate.subject())
+        .unwrap_or_default();
     let defect = Defect::UnknownIssuer(issuer);
     at(0, Fault { defect, subject })
 }

@@ -75,7 +75,13 @@ impl Judgement<'_> {
 
     fn look_up(&mut self, subject: &Subject<'_>) -> Result<Verdict, Unknown> {
         self.unreachable = None;
-        let known: Vec<Crl> = self.policy.crls.iter().chain(&self.lists).cloned().collect();
+        let known: Vec<Crl> = self
+            .policy
+            .crls
+            .iter()
+            .chain(&self.lists)
+            .cloned()
+            .collect();
         let at_hand = either(self.by_lists(subject, &known), self.by_answers(subject));
         if at_hand.is_ok() || self.policy.fetcher.is_none() {
             return at_hand;

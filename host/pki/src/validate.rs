@@ -218,4 +218,3 @@ fn defect_of(error: PolicyFault) -> Defect {
         PolicyFault::TooMany => Defect::Limit("policies"),
     }
 }
-

@@ -10,9 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use waxseal_pki::{Crl, Fetch, FetchError, Profile, RevocationMode, Settings, TrustPolicy};
 use waxseal_provider_rustcrypto::RustCrypto;
-use waxseal_smime::{
-    Certificate, DistrustKind, Purpose, Revocation, Time, Trust, TrustRequest,
-};
+use waxseal_smime::{Certificate, DistrustKind, Purpose, Revocation, Time, Trust, TrustRequest};
 
 /// 2027-01-01T00:00:00Z.
 const NOW: Time = Time::from_unix(1_798_761_600);
@@ -51,7 +49,11 @@ fn verdict(policy: &TrustPolicy, name: &str, request: &TrustRequest<'_>) -> &'st
 }
 
 fn check(policy: &TrustPolicy, name: &str, expected: &str) {
-    assert_eq!(verdict(policy, name, &request(&[], NOW)), expected, "{name}");
+    assert_eq!(
+        verdict(policy, name, &request(&[], NOW)),
+        expected,
+        "{name}"
+    );
 }
 
 #[test]
@@ -175,8 +177,16 @@ fn revocation_by_list() {
     check(&without, "anna", "revocation.unknown");
     let if_available = policy(revocation(RevocationMode::IfAvailable));
     check(&if_available, "anna", "trusted");
-    check(&if_available.with_crls(lists()), "ben", "certificate.revoked");
-    check(&policy(revocation(RevocationMode::Off)).with_crls(lists()), "ben", "trusted");
+    check(
+        &if_available.with_crls(lists()),
+        "ben",
+        "certificate.revoked",
+    );
+    check(
+        &policy(revocation(RevocationMode::Off)).with_crls(lists()),
+        "ben",
+        "trusted",
+    );
 }
 
 #[test]

@@ -39,15 +39,36 @@ fn tests(set: &Path) -> Vec<Test> {
 /// The files of some tests are not called as the tests are.
 const OTHER_FILES: [(&str, &str); 10] = [
     ("Valid Signatures Test1", "validcertificatepathtest1ee"),
-    ("All Certificates Same Policy Test1", "validcertificatepathtest1ee"),
-    ("Invalid Name Chaining EE Test1", "invalidnamechainingtest1ee"),
+    (
+        "All Certificates Same Policy Test1",
+        "validcertificatepathtest1ee",
+    ),
+    (
+        "Invalid Name Chaining EE Test1",
+        "invalidnamechainingtest1ee",
+    ),
     ("Valid Name Chaining UIDs Test6", "validnameuidstest6ee"),
     ("Missing CRL Test1", "invalidmissingcrltest1ee"),
-    ("Valid Self-Issued DN nameConstraints Test19", "validdnnameconstraintstest19ee"),
-    ("Invalid Self-Issued DN nameConstraints Test20", "invaliddnnameconstraintstest20ee"),
-    ("Invalid onlyContainsUserCerts CRL Test11", "invalidonlycontainsusercertstest11ee"),
-    ("Invalid onlyContainsCACerts CRL Test12", "invalidonlycontainscacertstest12ee"),
-    ("Valid onlyContainsCACerts CRL Test13", "validonlycontainscacertstest13ee"),
+    (
+        "Valid Self-Issued DN nameConstraints Test19",
+        "validdnnameconstraintstest19ee",
+    ),
+    (
+        "Invalid Self-Issued DN nameConstraints Test20",
+        "invaliddnnameconstraintstest20ee",
+    ),
+    (
+        "Invalid onlyContainsUserCerts CRL Test11",
+        "invalidonlycontainsusercertstest11ee",
+    ),
+    (
+        "Invalid onlyContainsCACerts CRL Test12",
+        "invalidonlycontainscacertstest12ee",
+    ),
+    (
+        "Valid onlyContainsCACerts CRL Test13",
+        "validonlycontainscacertstest13ee",
+    ),
 ];
 
 fn file_of(title: &str) -> String {
@@ -62,13 +83,22 @@ fn file_of(title: &str) -> String {
 /// What our code may be where OpenSSL has this error.
 fn codes(error: u32) -> &'static [&'static str] {
     match error {
-        3 => &["revocation.unknown", "revocation.scope", "revocation.issuer", "revocation.reasons"],
+        3 => &[
+            "revocation.unknown",
+            "revocation.scope",
+            "revocation.issuer",
+            "revocation.reasons",
+        ],
         7 => &["path.signature"],
         8 => &["revocation.signature"],
         9 => &["certificate.not-yet-valid"],
         10 => &["certificate.expired"],
         12 => &["revocation.stale"],
-        20 => &["path.unknown-issuer", "path.key-usage", "path.not-authority"],
+        20 => &[
+            "path.unknown-issuer",
+            "path.key-usage",
+            "path.not-authority",
+        ],
         23 => &["certificate.revoked"],
         24 => &["path.not-authority"],
         25 => &["path.length"],
@@ -150,7 +180,12 @@ impl Suite {
             Err(distrust) => !test.is_valid && codes(test.error).contains(&distrust.code),
         };
         (!as_expected).then(|| {
-            let Test { number, title, error, .. } = test;
+            let Test {
+                number,
+                title,
+                error,
+                ..
+            } = test;
             format!("{number} {title}: {found}, OpenSSL {error}")
         })
     }

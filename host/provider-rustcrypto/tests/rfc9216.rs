@@ -10,8 +10,7 @@ use std::sync::Arc;
 use waxseal_message::entity;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
-    Certificate, EncryptOptions, Identity, KeyAlgorithm, Provider, SignOptions, encrypt,
-    sign,
+    Certificate, EncryptOptions, Identity, KeyAlgorithm, Provider, SignOptions, encrypt, sign,
 };
 
 fn certificate(set: &Path, file: &str) -> Certificate {

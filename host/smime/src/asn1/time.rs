@@ -33,7 +33,9 @@ pub fn time(element: Element<'_>) -> Result<Time, Malformed> {
 
 fn number(digits: Option<&str>) -> Result<i64, Malformed> {
     let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed)
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(Malformed)
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar, years counted from March.

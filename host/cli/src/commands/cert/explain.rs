@@ -134,9 +134,8 @@ impl Search {
             })?);
         }
         let given = args.anchors.as_deref().map(load_anchors).transpose()?;
-        let given = given.map(|anchors| {
-            TrustPolicy::new(anchors, Settings::default(), Arc::new(RustCrypto))
-        });
+        let given = given
+            .map(|anchors| TrustPolicy::new(anchors, Settings::default(), Arc::new(RustCrypto)));
         let given = given.as_ref().map(|policy| policy as &dyn Trust);
         let rules = ChoiceRules {
             at,
