@@ -184,6 +184,10 @@ fn fill(dir: &Path, address: &Address, now: Time) -> Result<(), Failure> {
     }
     let authority = Authority::new("Throw-away CA made by waxseal init", now)?;
     authority.write(&dir.join("ca"))?;
+    write(
+        &dir.join("anchors/ca.pem"),
+        pem_certificate(&authority.certificate).as_bytes(),
+    )?;
     let own = authority.issue(address, &KeyAlgorithm::Rsa { bits: 3072 })?;
     own.write_identity(&dir.join("identities"), &name, &authority)?;
     let recipient = mailbox(RECIPIENT).map_err(|error| Failure::new(Exit::Software, error))?;
@@ -249,6 +253,7 @@ make it yours:
   {dir}/rules.json         rules without code
   {dir}/identities/        replace the throw-away identity
   {dir}/certificates/      certificates of those to encrypt to
+  {dir}/anchors/           roots that signers of received mail must lead to
   {dir}/ca/                the throw-away CA with its key: delete it before real use
 "
     )

@@ -45,7 +45,7 @@ fn received_mail_is_opened_and_its_result_written() {
         opened.contains("multipart/signed"),
         "the signature stays: {opened}"
     );
-    let results = "Authentication-Results: example.org; smime=";
+    let results = "Authentication-Results: example.org; smime=pass body.smime-part=\"1/2\"";
     assert_eq!(opened.matches("smime=").count(), 1, "{opened}");
     assert!(opened.contains(results), "{opened}");
     assert!(
