@@ -64,6 +64,8 @@ pub struct Loaded {
     pub certificates: Vec<Arc<dyn CertificateSource>>,
     /// Judges certificates of recipients, when a path is required.
     pub trust: Option<Arc<dyn Trust>>,
+    /// Judges certificates of strangers; `None` where there are no anchors.
+    pub trust_in_strangers: Option<Arc<dyn Trust>>,
 }
 
 /// Loads a policy directory.
@@ -185,12 +187,14 @@ fn names(
 
 fn loaded(parts: GenerationParts, directory: &Directory<'_>) -> Option<Loaded> {
     let (certificates, trust) = (parts.certificates.clone(), parts.trust.clone());
+    let trust_in_strangers = parts.inbound.trust.clone();
     match Generation::new(parts) {
         Ok(generation) => Some(Loaded {
             generation,
             warnings: Vec::new(),
             certificates,
             trust,
+            trust_in_strangers,
         }),
         Err(error) => {
             let problem = Problem::with_file(FILE, error.to_string());

@@ -138,6 +138,7 @@ impl Certificates {
             at: self.at,
             allow_domain_certificates: domain == DomainCertificates::Allowed,
             trust: generation.trust.as_deref(),
+            trust_in_strangers: generation.inbound.trust(),
         };
         let candidates = choose(address, found, Purpose::Encrypt, &rules);
         Answer { candidates, failed }

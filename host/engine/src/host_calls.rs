@@ -20,6 +20,7 @@ use crate::parameters::{self, Resolved};
 use crate::profile::{AlreadyProtected, MissingIdentity, Profile};
 use crate::settle::Facts;
 use crate::signer::{NoSigner, by_sender, signer};
+use crate::trust::Brought;
 
 /// The host's side of one transaction.
 pub(crate) struct HostCalls {
@@ -252,8 +253,12 @@ impl Capabilities for HostCalls {
     }
 
     fn validate(&self, certificate: &CertificateView) -> Result<(), CallError> {
+        let brought = match certificate.source.as_str() {
+            "pinned" | "imported" => Brought::ByOperator,
+            _ => Brought::ByStranger,
+        };
         let certificate = Certificate::from_der(&certificate.der).map_err(smime_error)?;
-        crate::trust::validate(&self.generation, &certificate, self.at)
+        crate::trust::validate(&self.generation, &certificate, brought, self.at)
     }
 
     fn signer_for(&self, address: &Address) -> Result<Option<String>, CallError> {

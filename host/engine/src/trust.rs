@@ -5,11 +5,21 @@ use waxseal_smime::{Certificate, Purpose, Time, TrustRequest};
 
 use crate::generation::Generation;
 
-/// Validity always; the path, its policies and revocation where the operator requires a path
-/// (RFC 5280 §6).
+/// Who brought a certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brought {
+    /// The operator put it into a store.
+    ByOperator,
+    /// It came with a message, or a directory answered with it.
+    ByStranger,
+}
+
+/// Validity always. The path, its policies and revocation (RFC 5280 §6) where the operator
+/// requires a path, and for whatever the operator did not bring.
 pub(crate) fn validate(
     generation: &Generation,
     certificate: &Certificate,
+    brought: Brought,
     at: Time,
 ) -> Result<(), CallError> {
     let fail = |kind, code, message: String| {
@@ -23,8 +33,10 @@ pub(crate) fn validate(
         let message = format!("not valid before {}", certificate.not_before());
         return fail(ErrorKind::Failed, "certificate.not-yet-valid", message);
     }
-    let Some(trust) = &generation.trust else {
-        return Ok(());
+    let trust = match (&generation.trust, brought) {
+        (Some(trust), _) => &**trust,
+        (None, Brought::ByOperator) => return Ok(()),
+        (None, Brought::ByStranger) => generation.inbound.trust(),
     };
     let chains = generation.identities.iter();
     let chains = chains.flat_map(|identity| identity.identity.chain.iter().cloned());

@@ -9,8 +9,8 @@ use waxseal_message::Address;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{
-    Candidates, Certificate, ChoiceRules, Distrust, DistrustKind, Found, KeyAlgorithm, Origin,
-    Path, Purpose, Revocation, Trust, TrustRequest, choose,
+    Candidates, Certificate, ChoiceRules, Distrust, DistrustKind, Found, KeyAlgorithm, NoAnchors,
+    Origin, Path, Purpose, Revocation, Trust, TrustRequest, choose,
 };
 
 const YEAR: i64 = 365 * 86_400;
@@ -134,6 +134,7 @@ fn candidates(address: &str, found: Vec<Found>, purpose: Purpose) -> Candidates 
         at: NOW,
         allow_domain_certificates: false,
         trust: None,
+        trust_in_strangers: &NoAnchors,
     };
     choose(&Address::parse(address).unwrap(), found, purpose, &rules)
 }
@@ -220,6 +221,7 @@ fn rule_05_domain_certificates_only_where_allowed() {
         at: NOW,
         allow_domain_certificates: true,
         trust: None,
+        trust_in_strangers: &NoAnchors,
     };
     let anybody = Address::parse("anybody@example.org").unwrap();
     assert_eq!(
@@ -259,6 +261,7 @@ fn rule_05_trust_is_asked_where_there_is_somebody_to_ask() {
         at: NOW,
         allow_domain_certificates: false,
         trust: Some(&OnlyTheAuthority),
+        trust_in_strangers: &NoAnchors,
     };
     let all = vec![
         found(&alone, Origin::Pinned),

@@ -30,6 +30,9 @@ pub struct ChoiceRules<'a> {
     pub allow_domain_certificates: bool,
     /// Judges paths. `None`: what the operator put into a store is trusted as it is.
     pub trust: Option<&'a dyn Trust>,
+    /// Judges paths of what strangers brought ([`Origin::Harvested`], [`Origin::Directory`]),
+    /// where `trust` is `None`: nobody put it there who vouches for it.
+    pub trust_in_strangers: &'a dyn Trust,
 }
 
 /// Why a certificate cannot be used.
@@ -131,7 +134,7 @@ pub fn choose(
         if !seen.insert(each.certificate.fingerprint()) {
             continue;
         }
-        match judge(address, &each.certificate, purpose, &authorities, rules) {
+        match judge(address, &each, purpose, &authorities, rules) {
             Ok(how) => usable.push((how, each)),
             Err(reason) => rejected.push(Rejected {
                 certificate: each.certificate,
@@ -176,11 +179,12 @@ fn rank(how: Match, each: &Found) -> (Match, Origin, Reverse<Time>, Reverse<Time
 /// RFC 8550 §3 and §4.4, rule 11, RFC 5280 §6.1, in the order in which a person would ask.
 fn judge(
     address: &Address,
-    certificate: &Certificate,
+    found: &Found,
     purpose: Purpose,
     authorities: &[Certificate],
     rules: &ChoiceRules<'_>,
 ) -> Result<Match, Reason> {
+    let certificate = &found.certificate;
     let how = names(certificate, address).ok_or(Reason::OtherAddress)?;
     if how == Match::Domain && !rules.allow_domain_certificates {
         return Err(Reason::DomainOnly);
@@ -201,8 +205,10 @@ fn judge(
     if !allowed {
         return Err(Reason::KeyUsage);
     }
-    let Some(trust) = rules.trust else {
-        return Ok(how);
+    let trust = match (rules.trust, found.origin) {
+        (Some(trust), _) => trust,
+        (None, Origin::Pinned | Origin::Imported) => return Ok(how),
+        (None, Origin::Directory | Origin::Harvested) => rules.trust_in_strangers,
     };
     let request = TrustRequest {
         at: rules.at,

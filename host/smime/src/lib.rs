@@ -60,7 +60,7 @@ pub use source::{
     SourceError, Unverified, WhenKnown,
 };
 pub use time::{Clock, Time};
-pub use trust::{Distrust, DistrustKind, Path, Revocation, Trust, TrustRequest};
+pub use trust::{Distrust, DistrustKind, NoAnchors, Path, Revocation, Trust, TrustRequest};
 
 /// What protecting a message needs from outside.
 pub struct Context<'a> {

@@ -100,6 +100,22 @@ impl Distrust {
     }
 }
 
+/// Without anchors nobody is trusted: a signature proves that its signer has a key, and not who
+/// that is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoAnchors;
+
+impl Trust for NoAnchors {
+    fn judge(&self, certificate: &Certificate, _: &TrustRequest<'_>) -> Result<Path, Distrust> {
+        Err(Distrust {
+            kind: DistrustKind::Untrusted,
+            code: "path.no-anchors",
+            message: "no anchors are configured, so nobody is trusted".to_owned(),
+            subject: Some(certificate.subject()),
+        })
+    }
+}
+
 /// Judges certificates by the operator's trust policy: anchors, paths, policies, revocation.
 pub trait Trust: Send + Sync {
     /// The path to an anchor, or why there is none.

@@ -12,7 +12,8 @@ use waxseal_message::Address;
 use waxseal_pki::{Settings, TrustPolicy};
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
-    Candidates, Certificate, CertificateSource, ChoiceRules, Clock, Purpose, Time, Trust, choose,
+    Candidates, Certificate, CertificateSource, ChoiceRules, Clock, NoAnchors, Purpose, Time,
+    Trust, choose,
 };
 use waxseal_stores::{CertificateDirectory, load_anchors};
 
@@ -89,6 +90,7 @@ pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
 struct Search {
     sources: Vec<Arc<dyn CertificateSource>>,
     trust: Option<Arc<dyn Trust>>,
+    trust_in_strangers: Option<Arc<dyn Trust>>,
     domain_certificates: bool,
     /// Says in which file a certificate lies.
     files: Arc<CertificateDirectory>,
@@ -100,6 +102,7 @@ impl Search {
         Ok(Self {
             sources: vec![files.clone()],
             trust: None,
+            trust_in_strangers: None,
             domain_certificates: false,
             files,
         })
@@ -117,6 +120,7 @@ impl Search {
             domain_certificates: profiles.any(|profile| profile.domain_certificates),
             sources: loaded.certificates,
             trust: loaded.trust,
+            trust_in_strangers: loaded.trust_in_strangers,
             files: Arc::new(files),
         })
     }
@@ -141,6 +145,7 @@ impl Search {
             at,
             allow_domain_certificates: args.domain_certificates || self.domain_certificates,
             trust: given.or(self.trust.as_deref()),
+            trust_in_strangers: self.trust_in_strangers.as_deref().unwrap_or(&NoAnchors),
         };
         let purpose = match args.purpose {
             Use::Encrypt => Purpose::Encrypt,

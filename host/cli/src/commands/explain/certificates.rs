@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use waxseal_config::Loaded;
 use waxseal_message::Address;
 use waxseal_smime::{
-    Candidates, Certificate, ChoiceRules, Found, Purpose, SourceError, Time, choose,
+    Candidates, Certificate, ChoiceRules, Found, NoAnchors, Purpose, SourceError, Time, choose,
 };
 
 use crate::fixture::plan::hex;
@@ -28,6 +28,7 @@ pub(crate) fn judge(loaded: &Loaded, recipients: &[Address], at: Time) -> Vec<Ju
             .profiles()
             .any(|profile| profile.domain_certificates),
         trust: loaded.trust.as_deref(),
+        trust_in_strangers: loaded.trust_in_strangers.as_deref().unwrap_or(&NoAnchors),
     };
     let judge = |recipient: &Address| {
         let mut found: Vec<Found> = Vec::new();
