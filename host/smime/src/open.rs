@@ -244,7 +244,7 @@ pub enum FromMatch {
     Matches,
     /// It names others.
     Differs,
-    /// The message has several From fields or several authors, and no Sender that matches.
+    /// The message has several From fields, or several authors and no Sender that matches.
     Several,
     /// The message has no From.
     Absent,

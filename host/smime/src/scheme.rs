@@ -185,7 +185,18 @@ pub fn signature_scheme(
 }
 
 /// The name of what an AlgorithmIdentifier stands for, or its object identifier.
-pub(crate) fn name_of(identifier: &[u8], scheme: Option<SignatureScheme>) -> String {
+pub(crate) fn name_of(identifier: &[u8]) -> String {
+    // The name depends on no size, curve or digest.
+    let keys = [
+        KeyAlgorithm::Rsa { bits: 2048 },
+        KeyAlgorithm::EcP256,
+        KeyAlgorithm::Ed25519,
+        KeyAlgorithm::Dsa,
+    ];
+    let digest = Some(DigestAlgorithm::Sha256);
+    let scheme = keys
+        .iter()
+        .find_map(|key| signature_scheme(identifier, key, digest));
     let oid = || Element::only(identifier).and_then(|whole| whole.children().object_identifier());
     match scheme {
         Some(SignatureScheme::RsaPkcs1v15(_)) => "rsa-pkcs1v15".into(),
@@ -197,8 +208,8 @@ pub(crate) fn name_of(identifier: &[u8], scheme: Option<SignatureScheme>) -> Str
     }
 }
 
-/// The one way in which a public key for PSS alone may sign, if it says (RFC 4055 §3.1). The
-/// digest is fixed; the salt is at least as long as stated, and ours is as long as the digest.
+/// The one way in which a public key for PSS alone may sign, if it says (RFC 4055 §3.1): the
+/// digests are fixed, and the salt is at least as long as stated.
 pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<SignatureScheme> {
     let mut algorithm = Element::only(public_key_info)
         .ok()?
@@ -209,6 +220,22 @@ pub(crate) fn restriction_of(public_key_info: &[u8]) -> Option<SignatureScheme> 
     (oid == rfc5912::ID_RSASSA_PSS)
         .then(|| parse_pss(algorithm))
         .flatten()
+}
+
+/// Whether a public key for PSS alone may sign so.
+pub(crate) fn is_within_restriction(scheme: SignatureScheme, public_key_info: &[u8]) -> bool {
+    let parts = |scheme| match scheme {
+        SignatureScheme::RsaPss {
+            digest,
+            mask_digest,
+            salt_size,
+        } => Some(((digest, mask_digest), salt_size)),
+        _ => None,
+    };
+    let only = restriction_of(public_key_info).and_then(parts);
+    parts(scheme).is_some_and(|(digests, salt_size)| {
+        only.is_none_or(|(only, least)| digests == only && salt_size >= least)
+    })
 }
 
 /// RSASSA-PSS-params (RFC 4055 §3.1): absent fields mean SHA-1, MGF1 with SHA-1, and 20 octets

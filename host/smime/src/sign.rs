@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::header_protection::{self, Protection};
 use crate::identity::Identity;
 use crate::read_back;
-use crate::scheme::{digest_of, restriction_of, scheme_for};
+use crate::scheme::{digest_of, is_within_restriction, restriction_of, scheme_for};
 use crate::signed_data::{self, Content};
 use crate::time::Time;
 use waxseal_message::Message;
@@ -173,9 +173,10 @@ fn scheme(signer: &Identity, options: &SignOptions) -> Result<SignatureScheme, E
     let certificate = &signer.certificate;
     let algorithm = certificate.key_algorithm();
     let scheme = if certificate.is_pss_only() {
-        let restriction = restriction_of(certificate.public_key_info());
-        let digest = restriction.map_or(options.digest, digest_of);
-        scheme_for(&algorithm, RsaScheme::Pss, digest)
+        let info = certificate.public_key_info();
+        let digest = restriction_of(info).map_or(options.digest, digest_of);
+        let scheme = scheme_for(&algorithm, RsaScheme::Pss, digest);
+        scheme.filter(|scheme| is_within_restriction(*scheme, info))
     } else {
         scheme_for(&algorithm, options.rsa_scheme, options.digest)
     };

@@ -11,6 +11,7 @@
 //! OpenSSL does.
 
 mod agreement;
+mod algorithms;
 mod attributes;
 mod claims;
 mod digests;

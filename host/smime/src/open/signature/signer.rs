@@ -3,14 +3,14 @@
 use super::attributes::{SignedAttributes, check_protection};
 use super::claims::{self, Version, check_signing_certificate};
 use super::digests::{Digests, Place};
-use super::{Flaw, note};
-use crate::algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureScheme};
+use super::{Flaw, algorithms, note};
+use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, tag, to_der};
 use crate::certificate::Certificate;
 use crate::choice::Purpose;
 use crate::open::{Chain, Layer, Opening, Problem, Signature, State, author};
 use crate::provider::ProviderError;
-use crate::scheme::{digest_of, name_of, restriction_of, signature_scheme};
+use crate::scheme::name_of;
 use crate::signed_data::{SignedData, SignerId, SignerInfo, attributes};
 use crate::trust::{DistrustKind, TrustRequest};
 use const_oid::db::rfc5911;
@@ -81,7 +81,7 @@ impl<'a> Judge<'a> {
             Some(found) => (Some(found.certificate), found.cryptographic, found.chain),
             None => (None, octets.and(Err(unknown_signer())), Chain::NotChecked),
         };
-        let weak = self.weak(info, signer.as_ref());
+        let weak = algorithms::weak(info, signer.as_ref());
         let claims = attributes.as_ref();
         let signing_time = claims.and_then(|claims| claims.signing_time);
         let mut signature = Signature {
@@ -92,8 +92,8 @@ impl<'a> Judge<'a> {
             from: author::compared(signer.as_ref(), self.authors),
             issuer: issuer(info),
             serial: serial(info),
-            digest: digest_name(info),
-            algorithm: algorithm_name(info, signer.as_ref()),
+            digest: algorithms::digest_name(info),
+            algorithm: name_of(info.algorithm),
             signing_time,
             capabilities: claims
                 .and_then(|claims| claims.capabilities)
@@ -156,7 +156,7 @@ impl<'a> Judge<'a> {
         let is_announced = self.signed.digest_algorithms.contains(&info.digest);
         (!is_announced).then(|| Problem {
             code: "signature.digest-algorithms",
-            message: format!("digest is not announced: {}", digest_name(info)),
+            message: format!("digest is not announced: {}", algorithms::digest_name(info)),
         })
     }
 
@@ -200,24 +200,16 @@ impl<'a> Judge<'a> {
         if let Some(protection) = attributes.protection {
             check_protection(protection, info)?;
         }
-        if self.has_no_content() {
-            let message = "the content that was signed is not here";
-            return Err(Flaw::new(State::Invalid, "signature.no-content", message));
-        }
         // RFC 5652 §5.6, §11.2.
-        if !self
-            .digests
-            .matches(digest, attributes.message_digest.value)
-        {
-            let message = "the content is not what was signed";
-            return Err(Flaw::new(State::Invalid, "signature.digest", message));
-        }
-        Ok(())
-    }
-
-    fn has_no_content(&self) -> bool {
-        let is_opaque = self.layer.kind == crate::open::LayerKind::SignedOpaque;
-        is_opaque && self.signed.content.is_none() && self.digests.content().is_empty()
+        let stated = attributes.message_digest.value;
+        let is_signed = self.digests.matches(digest, stated);
+        let is_missing = self.signed.content.is_none() && self.digests.content().is_empty();
+        let (code, message) = match (is_signed, is_missing) {
+            (true, _) => return Ok(()),
+            (false, true) => ("signature.no-content", "the signed content is not here"),
+            (false, false) => ("signature.digest", "the content is not what was signed"),
+        };
+        Err(Flaw::new(State::Invalid, code, message))
     }
 
     /// Without signed attributes, the content itself is signed.
@@ -323,7 +315,7 @@ impl<'a> Judge<'a> {
                 check_signing_certificate(value, version, certificate, provider)?;
             }
         }
-        let scheme = supported_scheme(info, certificate)?;
+        let scheme = algorithms::supported(info, certificate)?;
         let key = self.public_key_info(certificate, chain);
         let mut last = ProviderError::BadSignature;
         for signed in octets {
@@ -358,27 +350,6 @@ impl<'a> Judge<'a> {
             .filter(|each| each.subject_der() == certificate.issuer_der());
         let inherited = issuers.find_map(|issuer| certificate.inherited_public_key_info(issuer));
         inherited.map_or(Cow::Borrowed(own), Cow::Owned)
-    }
-
-    /// What rule 11 has for reading only.
-    fn weak(&self, info: &SignerInfo<'_>, signer: Option<&Certificate>) -> Vec<String> {
-        let mut weak = Vec::new();
-        let digest = DigestAlgorithm::readable(info.digest);
-        let scheme = signer.and_then(|signer| scheme_with(info, signer));
-        for digest in digest.into_iter().chain(scheme.map(digest_of)) {
-            if digest.is_weak() {
-                note(&mut weak, &digest.to_string());
-            }
-        }
-        let key = signer.map(Certificate::key_algorithm);
-        let is_old = matches!(
-            key,
-            Some(KeyAlgorithm::Dsa | KeyAlgorithm::Rsa { bits: ..2048 })
-        );
-        if let Some(key) = key.filter(|_| is_old) {
-            note(&mut weak, &key.to_string());
-        }
-        weak
     }
 }
 
@@ -425,74 +396,6 @@ fn is_set_of_attributes(content: &[u8]) -> bool {
         .filter(|set| set.tag == tag::SET);
     let all = set.and_then(|set| attributes(set).ok());
     all.is_some_and(|all| !all.is_empty())
-}
-
-fn scheme_with(info: &SignerInfo<'_>, certificate: &Certificate) -> Option<SignatureScheme> {
-    let digest = DigestAlgorithm::readable(info.digest);
-    signature_scheme(info.algorithm, &certificate.key_algorithm(), digest)
-}
-
-/// The scheme of the signature, if this key may be used with it.
-fn supported_scheme(
-    info: &SignerInfo<'_>,
-    certificate: &Certificate,
-) -> Result<SignatureScheme, Flaw> {
-    let unsupported =
-        |message: String| Flaw::new(State::Unsupported, "signature.algorithm", message);
-    let key = certificate.key_algorithm();
-    if let KeyAlgorithm::Rsa { bits } = key
-        && !(1024..=8192).contains(&bits)
-    {
-        return Err(unsupported(format!("key size not supported: {key}")));
-    }
-    let scheme = scheme_with(info, certificate).ok_or_else(|| {
-        let name = name_of(info.algorithm, None);
-        unsupported(format!(
-            "signature algorithm not supported with {key}: {name}"
-        ))
-    })?;
-    // RFC 8419 §3.1.
-    if scheme == SignatureScheme::Ed25519 && info.digest != DigestAlgorithm::Sha512.oid() {
-        let digest = digest_name(info);
-        return Err(unsupported(format!(
-            "Ed25519 goes with sha-512, not with: {digest}"
-        )));
-    }
-    if certificate.is_pss_only() && !is_within_restriction(scheme, certificate) {
-        let message = "the key is for RSASSA-PSS with other parameters";
-        return Err(Flaw::new(State::Invalid, "signature.algorithm", message));
-    }
-    Ok(scheme)
-}
-
-/// RFC 4055 §1.2, §3.1: the digests that the key names, and no less salt.
-fn is_within_restriction(scheme: SignatureScheme, certificate: &Certificate) -> bool {
-    let SignatureScheme::RsaPss {
-        digest,
-        mask_digest,
-        salt_size,
-    } = scheme
-    else {
-        return false;
-    };
-    match restriction_of(certificate.public_key_info()) {
-        Some(SignatureScheme::RsaPss {
-            digest: only,
-            mask_digest: only_mask,
-            salt_size: least,
-        }) => (digest, mask_digest) == (only, only_mask) && salt_size >= least,
-        _ => true,
-    }
-}
-
-fn digest_name(info: &SignerInfo<'_>) -> String {
-    let known = DigestAlgorithm::readable(info.digest);
-    known.map_or_else(|| info.digest.to_string(), |digest| digest.to_string())
-}
-
-fn algorithm_name(info: &SignerInfo<'_>, signer: Option<&Certificate>) -> String {
-    let scheme = signer.and_then(|signer| scheme_with(info, signer));
-    name_of(info.algorithm, scheme)
 }
 
 /// The issuer as RFC 4514 writes it.
