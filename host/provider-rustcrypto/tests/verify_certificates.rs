@@ -51,7 +51,6 @@ fn every_certificate_is_read() {
                     Ok(certificate) => {
                         read += 1;
                         assert_eq!(certificate.to_der(), der);
-                        assert!(!certificate.signature().is_empty(), "{name}");
                     }
                     Err(_) => bad.push(name.clone()),
                 }
@@ -63,12 +62,12 @@ fn every_certificate_is_read() {
 }
 
 #[test]
-fn times_before_1970_are_held_there() {
+fn times_before_1970_are_read() {
     let Some(directory) = corpus("pkits/certs") else {
         return;
     };
     let file = directory.join("Validpre2000UTCnotBeforeDateTest3EE.crt");
     let certificate = Certificate::from_der(&std::fs::read(file).unwrap()).unwrap();
-    assert_eq!(certificate.not_before(), Time::from_unix(0));
+    assert!(certificate.not_before() <= Time::from_unix(0));
     assert!(certificate.not_after() > Time::from_unix(1_800_000_000));
 }
