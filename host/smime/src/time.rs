@@ -1,7 +1,7 @@
 //! Points in time, and the clock that gives them. The crate reads no clock of its own: who
 //! calls it says what time it is, so that a replay gives the same answer.
 
-use der::{Decode, Encode};
+use der::Encode;
 use std::fmt;
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
@@ -37,18 +37,6 @@ impl Time {
         let seconds = u64::try_from(self.0).unwrap_or(0);
         let duration = std::time::Duration::from_secs(seconds);
         der::DateTime::from_unix_duration(duration).unwrap_or(der::DateTime::INFINITY)
-    }
-
-    /// Reads UTCTime or GeneralizedTime, in Greenwich time, with seconds and without fractions
-    /// (RFC 5280 §4.1.2.5, RFC 5652 §11.3).
-    pub(crate) fn from_der(octets: &[u8]) -> Option<Self> {
-        let date_time = match octets.first()? {
-            0x17 => der::asn1::UtcTime::from_der(octets).ok()?.to_date_time(),
-            _ => der::asn1::GeneralizedTime::from_der(octets)
-                .ok()?
-                .to_date_time(),
-        };
-        Some(date_time.into())
     }
 
     /// DER of the Time that certificates and signing times have: UTCTime to 2049,

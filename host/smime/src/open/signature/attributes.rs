@@ -2,7 +2,7 @@
 //! what they hold (RFC 5652 §5.3, §11).
 
 use super::Flaw;
-use crate::asn1::{Element, Malformed, Reader, tag};
+use crate::asn1::{Element, Malformed, Reader, tag, time};
 use crate::open::State;
 use crate::signed_data::{Attribute, SignerInfo, attributes};
 use crate::time::Time;
@@ -73,7 +73,7 @@ impl<'a> SignedAttributes<'a> {
         };
         let signing_time = match value(rfc5911::ID_SIGNING_TIME) {
             // RFC 5652 §11.3.
-            Some(time) => Some(Time::from_der(time.raw).ok_or_else(|| malformed("signingTime"))?),
+            Some(value) => Some(time(value).map_err(|_| malformed("signingTime"))?),
             None => None,
         };
         Ok(Some(Self {
