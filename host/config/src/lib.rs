@@ -16,6 +16,7 @@
 mod certificates;
 mod directory;
 mod document;
+mod fetch;
 mod filter;
 mod identity;
 mod inventory;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use waxseal_pki::{Crl, PolicyIdentifier, Profile, RevocationMode, Settings, TrustPolicy};
 use waxseal_smime::{Certificate, Provider, Trust};
-use waxseal_stores::{
-    CertificateDirectory, FetchOptions, Fetcher, SystemClock, load_anchors, load_crls,
-};
+use waxseal_stores::{CertificateDirectory, load_anchors, load_crls};
 
 use crate::directory::Directory;
 use crate::document::{Section, Value};
+use crate::fetch;
 use crate::problem::Problem;
 
 const ANCHORS: &str = "anchors";
@@ -48,7 +47,7 @@ pub(crate) fn read(
         .as_ref()
         .map(|section| section.flag("require-path").unwrap_or(false));
     let lists = section.as_ref().and_then(|section| section.text("crls"));
-    let fetches = section.as_ref().and_then(|section| section.flag("fetch"));
+    let fetcher = section.as_ref().and_then(fetch::read);
     let settings = section.map(settings).unwrap_or_default();
     let allow_weak = settings.allow_weak;
     let crls = crls(lists, directory);
@@ -64,9 +63,8 @@ pub(crate) fn read(
     let mut policy = TrustPolicy::new(anchors, settings, provider.clone())
         .with_intermediates(authorities.cloned().collect())
         .with_crls(crls);
-    if fetches == Some(true) {
-        let fetcher = Fetcher::new(FetchOptions::default(), Arc::new(SystemClock));
-        policy = policy.with_fetcher(Arc::new(fetcher));
+    if let Some(fetcher) = fetcher {
+        policy = policy.with_fetcher(fetcher);
     }
     let policy: Arc<dyn Trust> = Arc::new(policy);
     Trusted {
