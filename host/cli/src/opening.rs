@@ -168,7 +168,7 @@ impl Opener {
         if let Source::Mail(message) = &self.source {
             return Ok(match open::decrypt(message, &self.opening()) {
                 Ok(unwrapped) => Decrypted::Octets(unwrapped.message.to_bytes()),
-                Err(layer) => Decrypted::Not(layer.map(Box::new)),
+                Err(layer) => Decrypted::Not(layer),
             });
         }
         let opened = self.open()?;

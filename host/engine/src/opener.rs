@@ -89,7 +89,7 @@ impl Opener {
                 })
             }
             Err(layer) => {
-                let layer = layer.unwrap_or_else(|| closed.clone());
+                let layer = layer.map_or_else(|| closed.clone(), |layer| *layer);
                 let layer = without_a_key(layer);
                 let error = not_decrypted(&layer);
                 self.remember_failure(recipe.key(), &seen, layer);

@@ -114,7 +114,7 @@ fn text(element: Element<'_>) -> Option<String> {
         // TeletexString: everybody means Latin-1.
         0x14 => Some(octets.iter().map(|octet| char::from(*octet)).collect()),
         // UniversalString.
-        0x1c => octets.chunks(4).map(|four| char_of(four)).collect(),
+        0x1c => octets.chunks(4).map(char_of).collect(),
         // BMPString.
         0x1e => {
             let units = octets.chunks(2).map(|two| match two {

@@ -34,7 +34,7 @@ impl Judgement<'_> {
     ) -> Result<Validated, Fault> {
         let is_anchor = |entry: &&Entry| entry.fingerprint == certificate.fingerprint;
         if let Some(anchor) = anchors.iter().find(is_anchor) {
-            return self.validate(&[anchor.clone()], goal);
+            return self.validate(std::slice::from_ref(anchor), goal);
         }
         self.check_time(certificate)?;
         let mut path = vec![certificate.clone()];

@@ -676,7 +676,7 @@ fn rule_09_from_and_signer() {
     for (fields, expected) in [
         (format!("From: {own}"), FromMatch::Matches),
         (
-            format!("From: \"x@evil.example\" <Holder.Of.RSA-2048@EXAMPLE.org>"),
+            "From: \"x@evil.example\" <Holder.Of.RSA-2048@EXAMPLE.org>".to_owned(),
             FromMatch::Matches,
         ),
         (format!("From: {own}, Holder <{own}>"), FromMatch::Matches),

@@ -15,7 +15,7 @@ mod time;
 mod write;
 
 pub(crate) use normal::to_der;
-pub use read::{Element, Malformed, Reader, joined};
+pub use read::{Element, Malformed, Octets, Reader, joined};
 pub use time::time;
 pub use write::{
     algorithm, context, context_primitive, header, integer, null, object_identifier, octet_string,

@@ -321,10 +321,9 @@ impl Spans {
                 13 => b"700101000000Z",
                 _ => b"19700101000000Z",
             };
-            if time.unix() < 0 && span.len() == epoch.len() {
-                if let Some(contents) = copy.to_mut().get_mut(span.clone()) {
-                    contents.copy_from_slice(epoch);
-                }
+            let is_earlier = time.unix() < 0 && span.len() == epoch.len();
+            if is_earlier && let Some(contents) = copy.to_mut().get_mut(span.clone()) {
+                contents.copy_from_slice(epoch);
             }
         }
         copy

@@ -194,7 +194,10 @@ fn hexadecimal(text: &str) -> Result<Octets, String> {
 mod tests {
     use super::*;
 
-    fn check(line: &[&str], expected: Option<&[(&str, Option<&str>, Option<&str>)]>) {
+    /// File, key and passphrase.
+    type Bound<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+    fn check(line: &[&str], expected: Option<&[Bound<'_>]>) {
         let command = IdentityArgs::augment_args(Command::new("t").no_binary_name(true));
         let read = command
             .try_get_matches_from(line)

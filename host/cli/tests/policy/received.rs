@@ -116,7 +116,7 @@ fn with_bad_padding(closed: &str) -> String {
     let digit = &mut digits[bit / 6];
     let value = ALPHABET.iter().position(|c| c == digit).unwrap();
     *digit = ALPHABET[value ^ (32 >> (bit % 6))];
-    while digits.len() % 4 != 0 {
+    while !digits.len().is_multiple_of(4) {
         digits.push(b'=');
     }
     let lines: Vec<_> = digits.chunks(76).map(String::from_utf8_lossy).collect();

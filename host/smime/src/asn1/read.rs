@@ -23,7 +23,7 @@ pub struct Element<'a> {
 }
 
 /// A string that BER may have cut into pieces.
-pub(super) type Octets<'a> = Vec<&'a [u8]>;
+pub type Octets<'a> = Vec<&'a [u8]>;
 
 /// Walks over elements that stand one after the other.
 #[derive(Debug, Clone)]

@@ -47,7 +47,7 @@ pub fn unwrap_signature(message: &Message, opening: &Opening<'_>) -> Option<Unwr
 
 /// Takes off everything up to and with the outermost encrypted layer. The error is that layer
 /// (closed, without a key, damaged), or `None` when there is no such layer.
-pub fn decrypt(message: &Message, opening: &Opening<'_>) -> Result<Unwrapped, Option<Layer>> {
+pub fn decrypt(message: &Message, opening: &Opening<'_>) -> Result<Unwrapped, Option<Box<Layer>>> {
     let walk = Walk::of(message, opening);
     let is_encrypted = |step: &Step| step.layer.kind.name() == "encrypted";
     let position = walk.steps.iter().position(is_encrypted).ok_or(None)?;
@@ -55,7 +55,7 @@ pub fn decrypt(message: &Message, opening: &Opening<'_>) -> Result<Unwrapped, Op
         Ok(walk.unwrapped(position + 1, opening))
     } else {
         let layers = walk.into_layers();
-        Err(layers.into_iter().nth(position))
+        Err(layers.into_iter().nth(position).map(Box::new))
     }
 }
 

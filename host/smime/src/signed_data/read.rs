@@ -1,6 +1,6 @@
 //! Reads any SignedData in place: every version, BER and DER.
 
-use crate::asn1::{Element, Malformed, Reader, joined, tag, tlv};
+use crate::asn1::{Element, Malformed, Octets, Reader, joined, tag, tlv};
 use crate::certificate::Certificate;
 use const_oid::ObjectIdentifier;
 use std::borrow::Cow;
@@ -104,7 +104,7 @@ impl<'a> SignedData<'a> {
 /// EncapsulatedContentInfo: its type, and the octets that are digested.
 fn encapsulated(
     mut fields: Reader<'_>,
-) -> Result<(ObjectIdentifier, Option<Vec<&[u8]>>), Malformed> {
+) -> Result<(ObjectIdentifier, Option<Octets<'_>>), Malformed> {
     let content_type = fields.object_identifier()?;
     let Some(explicit) = fields.optional(tag::context(0))? else {
         return Ok((content_type, None));

@@ -96,18 +96,18 @@ impl<'a> Plan<'a> {
                 recipient,
                 algorithm,
                 encrypted,
-            } => self.add_transport(recipient, algorithm, &encrypted, opening),
+            } => self.add_transport(recipient, algorithm, encrypted, opening),
             RecipientInfo::KeyAgreement(agreement) => self.add_agreement(agreement, opening),
             RecipientInfo::KeyEncryptionKey {
                 identifier,
                 algorithm,
                 encrypted,
-            } => self.add_wrapped(identifier, algorithm, &encrypted, opening),
+            } => self.add_wrapped(identifier, algorithm, encrypted, opening),
             RecipientInfo::Password {
                 derivation,
                 algorithm,
                 encrypted,
-            } => self.add_password(derivation, algorithm, &encrypted, opening),
+            } => self.add_password(derivation, algorithm, encrypted, opening),
             RecipientInfo::Other => {
                 self.recipients.push(RecipientId::NoCertificate);
                 Ok(())
@@ -122,7 +122,7 @@ impl<'a> Plan<'a> {
         &mut self,
         recipient: RecipientId,
         algorithm: AlgorithmIdentifier<'a>,
-        encrypted: &Cow<'a, [u8]>,
+        encrypted: Cow<'a, [u8]>,
         opening: &Opening<'a>,
     ) -> Result<(), Unreadable> {
         let named = named(&recipient, opening);
@@ -196,7 +196,7 @@ impl<'a> Plan<'a> {
         &mut self,
         identifier: &[u8],
         algorithm: AlgorithmIdentifier<'a>,
-        wrapped: &Cow<'a, [u8]>,
+        wrapped: Cow<'a, [u8]>,
         opening: &Opening<'a>,
     ) -> Result<(), Unreadable> {
         self.recipients.push(RecipientId::NoCertificate);
@@ -226,7 +226,7 @@ impl<'a> Plan<'a> {
         &mut self,
         derivation: Option<AlgorithmIdentifier<'a>>,
         algorithm: AlgorithmIdentifier<'a>,
-        wrapped: &Cow<'a, [u8]>,
+        wrapped: Cow<'a, [u8]>,
         opening: &Opening<'a>,
     ) -> Result<(), Unreadable> {
         self.recipients.push(RecipientId::NoCertificate);
