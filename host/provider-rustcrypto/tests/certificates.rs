@@ -134,7 +134,7 @@ fn candidates(address: &str, found: Vec<Found>, purpose: Purpose) -> Candidates 
         at: NOW,
         allow_domain_certificates: false,
         trust: None,
-        trust_in_strangers: &NoAnchors,
+        trust_in_strangers: &OnlyTheAuthority,
     };
     choose(&Address::parse(address).unwrap(), found, purpose, &rules)
 }
@@ -249,6 +249,28 @@ impl Trust for OnlyTheAuthority {
             message: "revoked".into(),
             subject: None,
         })
+    }
+}
+
+#[test]
+fn rule_05_what_strangers_brought_is_never_trusted_as_it_is() {
+    let rules = ChoiceRules {
+        at: NOW,
+        allow_domain_certificates: false,
+        trust: None,
+        trust_in_strangers: &NoAnchors,
+    };
+    let target = Address::parse("target@example.org").unwrap();
+    for (origin, expected) in [
+        (Origin::Pinned, None),
+        (Origin::Imported, None),
+        (Origin::Directory, Some("path.no-anchors")),
+        (Origin::Harvested, Some("path.no-anchors")),
+    ] {
+        let found = vec![found(certified(&template("Target")).certificate(), origin)];
+        let result = choose(&target, found, Purpose::Encrypt, &rules);
+        let reason = result.rejected.first().map(|each| each.reason.code());
+        assert_eq!(reason, expected, "{origin:?}");
     }
 }
 

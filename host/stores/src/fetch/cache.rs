@@ -29,7 +29,7 @@ type Answer = Result<Vec<u8>, FetchError>;
 struct Entry {
     answer: Answer,
     until: Time,
-    /// The number of the question that it last answered.
+    /// When it was last kept or given, counted in questions.
     used: u64,
     size: usize,
 }
@@ -68,6 +68,7 @@ impl Cache {
     /// Keeps an answer, unless it alone is more than all may be.
     pub(super) fn keep(&mut self, key: Key, answer: Answer, until: Time, now: Time) {
         let size = key.size() + answer.as_ref().map_or(0, Vec::len);
+        self.questions += 1;
         self.remove(&key);
         if size > self.most_octets || self.most_entries == 0 {
             return;
