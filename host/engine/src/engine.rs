@@ -48,10 +48,19 @@ impl Engine {
     /// Lets the filters decide, carries the plan out, and says what to do. Total: every
     /// failure is an outcome.
     pub fn process(&self, transaction: Transaction) -> Outcome {
+        self.run(transaction, Harvest::Kept)
+    }
+
+    /// The same for a look at what would happen: nothing is harvested.
+    pub fn rehearse(&self, transaction: Transaction) -> Outcome {
+        self.run(transaction, Harvest::LeftAlone)
+    }
+
+    fn run(&self, transaction: Transaction, harvest: Harvest) -> Outcome {
         let generation = self.generation();
         let id = generation.id.clone();
         match Message::parse(transaction.octets.clone(), &generation.limits) {
-            Ok(message) => decide(generation, transaction, message),
+            Ok(message) => decide(generation, transaction, message, harvest),
             Err(error) => {
                 let cause = CallError::new(ErrorKind::Failed, "message.limit", error.to_string());
                 let disposition = replies::disposition(cause);
@@ -66,7 +75,19 @@ impl Engine {
     }
 }
 
-fn decide(generation: Arc<Generation>, transaction: Transaction, message: Message) -> Outcome {
+/// What becomes of the certificates that filters asked to harvest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Harvest {
+    Kept,
+    LeftAlone,
+}
+
+fn decide(
+    generation: Arc<Generation>,
+    transaction: Transaction,
+    message: Message,
+    harvest: Harvest,
+) -> Outcome {
     let transaction = Arc::new(for_policy(&generation, transaction, message));
     let calls = Arc::new(HostCalls::new(Arc::clone(&generation), &transaction));
     let capabilities = Arc::clone(&calls) as Arc<dyn waxseal_policy::Capabilities>;
@@ -88,8 +109,10 @@ fn decide(generation: Arc<Generation>, transaction: Transaction, message: Messag
         },
         Verdict::Discard => Disposition::Discard,
     };
-    let harvested = match &disposition {
-        Disposition::Deliver(_) => harvest::keep(&calls, &decision.plan, &transaction.message),
+    let harvested = match (&disposition, harvest) {
+        (Disposition::Deliver(_), Harvest::Kept) => {
+            harvest::keep(&calls, &decision.plan, &transaction.message)
+        }
         _ => Ok(0),
     };
     Outcome {

@@ -58,7 +58,7 @@ fn explain(args: &RunArgs) -> Result<Explained, Failure> {
     let certificates = certificates::judge(&loaded, &recipients, now);
     let engine = Engine::new(loaded.generation);
     let begun = Instant::now();
-    let outcome = engine.process(transaction);
+    let outcome = engine.rehearse(transaction);
     let processing = begun.elapsed();
     let filters = outcome.decision.iter().flat_map(|it| &it.trace.filters);
     let filters = filters.map(|filter| filter.elapsed).sum();

@@ -151,3 +151,52 @@ fn rule_08_what_was_decrypted_is_not_refused() {
     let output = receive(place.path(), &["anna@example.org"], &[]);
     assert_eq!(output.status.code(), Some(79), "{}", said(&output));
 }
+
+/// Ben's certificate as the policy knows it.
+fn bens(place: &Path) -> String {
+    let output = waxseal(place, &["cert", "list", "--policy", "policy"]);
+    let list = String::from_utf8_lossy(&output.stdout);
+    let lines = list.lines().filter(|line| line.contains("ben@"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_verified_is_kept_for_the_way_back() {
+    let place = place();
+    let path = place.path();
+    fs::remove_file(path.join("policy/certificates/ben@partner.example.pem")).unwrap();
+    let answer = || {
+        let addresses = ["--from", "anna@example.org", "--to", "ben@partner.example"];
+        let mut arguments = vec!["run", "--policy", "policy"];
+        arguments.extend(addresses);
+        arguments.push("policy/tests/secure.eml");
+        waxseal(path, &arguments)
+    };
+    assert_eq!(answer().status.code(), Some(69), "nobody to encrypt to yet");
+
+    // Who only looks keeps nothing.
+    let look = [
+        "explain",
+        "--policy",
+        "policy",
+        "--client-ip",
+        "203.0.113.9",
+    ];
+    let to = ["--from", "ben@partner.example", "--to", "anna@example.org"];
+    let mail = ["policy/tests/received.eml"];
+    waxseal(path, &[&look[..], &to, &mail].concat());
+    waxseal(path, &["test", "policy"]);
+    assert_eq!(bens(path), "");
+
+    let output = receive(path, &["anna@example.org"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(bens(path).contains("harvested"), "{}", bens(path));
+    let output = answer();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let sealed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(sealed.contains("smime-type=enveloped-data"), "{sealed}");
+
+    // Rule 5: without anchors nobody vouches for what a stranger sent.
+    fs::remove_dir_all(path.join("policy/anchors")).unwrap();
+    assert_eq!(answer().status.code(), Some(69));
+}

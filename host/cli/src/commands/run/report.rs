@@ -41,6 +41,11 @@ pub(crate) fn about(outcome: &Outcome) {
     for dropped in &delivery.dropped {
         warn(format_args!("no copy: {}", dropped.cause));
     }
+    if let Err(error) = &outcome.harvested {
+        warn(format_args!(
+            "certificates of the sender are not kept: {error}"
+        ));
+    }
 }
 
 /// Success when there are copies; otherwise why there are none.
