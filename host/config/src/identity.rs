@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use waxseal_engine::SigningIdentity;
+use waxseal_engine::AssignedIdentity;
 use waxseal_message::Address;
 use waxseal_smime::{Provider, Time};
 use waxseal_stores::{LoadedIdentity, Passphrase, load_identity};
@@ -32,7 +32,7 @@ pub(crate) fn read(
     directory: &Directory<'_>,
     provider: &dyn Provider,
     now: Time,
-) -> Vec<SigningIdentity> {
+) -> Vec<AssignedIdentity> {
     let loaded = open(name, &section, directory, provider);
     let addresses = section.texts("addresses");
     let addresses: Vec<Address> = addresses.iter().filter_map(address).collect();
@@ -47,14 +47,14 @@ pub(crate) fn read(
         .is_some_and(|uses: &Vec<Use>| uses.contains(&Use::Sign));
     let uses = uses.unwrap_or_else(|| vec![Use::Sign, Use::Decrypt]);
     let loaded = loaded.map(|loaded| loaded.identities).unwrap_or_default();
-    let made: Vec<SigningIdentity> = loaded
+    let made: Vec<AssignedIdentity> = loaded
         .into_iter()
         .map(|identity| {
             directory.digest(
                 Path::new(section.path()),
                 &identity.certificate.fingerprint(),
             );
-            SigningIdentity {
+            AssignedIdentity {
                 signs: uses.contains(&Use::Sign) && identity.certificate.can_sign(),
                 decrypts: uses.contains(&Use::Decrypt),
                 identity,

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_engine::SigningIdentity;
+use waxseal_engine::AssignedIdentity;
 use waxseal_smime::{Provider, Time};
 use waxseal_stores::CertificateStore;
 
@@ -25,7 +25,7 @@ pub fn read_identities(
     dir: &Path,
     provider: &dyn Provider,
     now: Time,
-) -> Result<Vec<SigningIdentity>, Errors> {
+) -> Result<Vec<AssignedIdentity>, Errors> {
     part(dir, |root, directory| {
         let sections = root.named("identity").into_iter();
         let read = |(name, section)| identity::read(name, section, directory, provider, now);

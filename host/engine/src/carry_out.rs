@@ -12,7 +12,7 @@ use waxseal_smime::{
 };
 
 use crate::copies::{Group, without_choice};
-use crate::generation::SigningIdentity;
+use crate::generation::AssignedIdentity;
 use crate::host_calls::{HostCalls, smime_error};
 use crate::opener::is_decrypted;
 use crate::outcome::{LayerMade, OutgoingCopy};
@@ -192,7 +192,7 @@ impl<'t> CarryOut<'t> {
         protection: &Protection,
         resolved: &Resolved,
         message: &Message,
-    ) -> Result<&'t SigningIdentity, CallError> {
+    ) -> Result<&'t AssignedIdentity, CallError> {
         let calls = self.calls;
         match &protection.signer {
             Some(name) => named(&calls.generation, name, calls.at).map_err(NoSigner::into_error),
@@ -209,7 +209,7 @@ impl<'t> CarryOut<'t> {
 
     fn sign(
         &self,
-        identity: &SigningIdentity,
+        identity: &AssignedIdentity,
         resolved: &Resolved,
         then: Then,
         protectee: &mut Protectee,

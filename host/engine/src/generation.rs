@@ -22,7 +22,7 @@ pub struct GenerationParts {
     /// Sending profiles.
     pub profiles: Vec<Profile>,
     /// Signing and decryption identities.
-    pub identities: Vec<SigningIdentity>,
+    pub identities: Vec<AssignedIdentity>,
     /// Where certificates of recipients come from, best first.
     pub certificates: Vec<Arc<dyn CertificateSource>>,
     /// What keeps certificates that came with received mail. `None`: nothing is harvested.
@@ -42,9 +42,9 @@ pub struct GenerationParts {
     pub inbound: Inbound,
 }
 
-/// An identity and what it is for.
+/// An identity, and whom it signs and decrypts for.
 #[derive(Clone)]
-pub struct SigningIdentity {
+pub struct AssignedIdentity {
     /// Certificate, chain and key.
     pub identity: Identity,
     /// Addresses that it signs for, beside those in its certificate.
@@ -57,7 +57,7 @@ pub struct SigningIdentity {
     pub decrypts: bool,
 }
 
-impl SigningIdentity {
+impl AssignedIdentity {
     /// Does it sign for this address?
     pub(crate) fn signs_for(&self, address: &Address) -> bool {
         let named = self.identity.certificate.addresses();
@@ -83,7 +83,7 @@ pub struct Generation {
     pub(crate) id: String,
     pub(crate) policy: Policy,
     pub(crate) profiles: BTreeMap<String, Profile>,
-    pub(crate) identities: Vec<SigningIdentity>,
+    pub(crate) identities: Vec<AssignedIdentity>,
     pub(crate) certificates: Vec<Arc<dyn CertificateSource>>,
     pub(crate) keeper: Option<Arc<dyn CertificateKeeper>>,
     pub(crate) harvest: HarvestRules,
@@ -161,7 +161,7 @@ impl Generation {
     }
 
     /// The identities.
-    pub fn identities(&self) -> &[SigningIdentity] {
+    pub fn identities(&self) -> &[AssignedIdentity] {
         &self.identities
     }
 
@@ -182,7 +182,7 @@ impl Generation {
     }
 }
 
-fn check_identity(profile: &Profile, identities: &[SigningIdentity]) -> Result<(), ConfigError> {
+fn check_identity(profile: &Profile, identities: &[AssignedIdentity]) -> Result<(), ConfigError> {
     let IdentityChoice::Named(name) = &profile.identity else {
         return Ok(());
     };

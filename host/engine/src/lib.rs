@@ -30,7 +30,7 @@ mod transaction;
 mod trust;
 
 pub use engine::Engine;
-pub use generation::{ConfigError, Generation, GenerationParts, SigningIdentity};
+pub use generation::{AssignedIdentity, ConfigError, Generation, GenerationParts};
 pub use inbound::Inbound;
 pub use origin::{NotOurs, Origin};
 pub use outcome::{

@@ -13,7 +13,7 @@ use waxseal_policy::plan::Recipe;
 use waxseal_smime::open::{self, Layer, LayerKind, Opening, State};
 use waxseal_smime::{Identity, RecipientId};
 
-use crate::generation::SigningIdentity;
+use crate::generation::AssignedIdentity;
 use crate::host_calls::HostCalls;
 
 /// What is known of the messages of one transaction, by [`Recipe::key`].
@@ -199,7 +199,7 @@ fn outermost_envelope(layers: &[Layer]) -> Option<&Layer> {
 }
 
 /// Rule 13: identities that may open mail for one of this transaction's recipients.
-fn assigned(calls: &HostCalls) -> impl Iterator<Item = &SigningIdentity> {
+fn assigned(calls: &HostCalls) -> impl Iterator<Item = &AssignedIdentity> {
     calls.generation.identities.iter().filter(|own| {
         let mut recipients = calls.recipients.iter();
         recipients.any(|recipient| own.decrypts_for(recipient))
@@ -217,7 +217,7 @@ fn readers(calls: &HostCalls, recipients: &[RecipientId]) -> Vec<Address> {
     calls.recipients.iter().filter(reads).cloned().collect()
 }
 
-fn opens(own: &SigningIdentity, recipients: &[RecipientId]) -> bool {
+fn opens(own: &AssignedIdentity, recipients: &[RecipientId]) -> bool {
     let certificate = &own.identity.certificate;
     recipients.iter().any(|named| named.names(certificate))
 }

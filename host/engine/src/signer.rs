@@ -5,7 +5,7 @@ use waxseal_policy::capabilities::{CallError, ErrorKind};
 use waxseal_policy::transaction::Session;
 use waxseal_smime::Time;
 
-use crate::generation::{Generation, SigningIdentity};
+use crate::generation::{AssignedIdentity, Generation};
 use crate::origin::NotOurs;
 use crate::profile::IdentityChoice;
 
@@ -35,7 +35,7 @@ pub(crate) fn signer<'g>(
     message: &Message,
     choice: &IdentityChoice,
     at: Time,
-) -> Result<&'g SigningIdentity, NoSigner> {
+) -> Result<&'g AssignedIdentity, NoSigner> {
     let author = match author(message) {
         Ok(author) => author,
         Err(why) => return without_author(generation, session, message, choice, at, why),
@@ -56,7 +56,7 @@ fn without_author<'g>(
     choice: &IdentityChoice,
     at: Time,
     why: CallError,
-) -> Result<&'g SigningIdentity, NoSigner> {
+) -> Result<&'g AssignedIdentity, NoSigner> {
     if !generation.origin.is_ours(session) {
         return Err(NoSigner::NotOurs(why));
     }
@@ -113,7 +113,7 @@ pub(crate) fn by_sender<'g>(
     generation: &'g Generation,
     address: &Address,
     at: Time,
-) -> Result<&'g SigningIdentity, NoSigner> {
+) -> Result<&'g AssignedIdentity, NoSigner> {
     let all = generation.identities.iter();
     newest(all.filter(|own| own.signs_for(address)), at).ok_or_else(|| {
         let text = "no identity for the sender";
@@ -127,7 +127,7 @@ pub(crate) fn named<'g>(
     generation: &'g Generation,
     name: &str,
     at: Time,
-) -> Result<&'g SigningIdentity, NoSigner> {
+) -> Result<&'g AssignedIdentity, NoSigner> {
     let all = generation.identities.iter();
     let signing = all.filter(|own| own.signs && own.identity.name == name);
     newest(signing, at).ok_or_else(|| {
@@ -139,11 +139,11 @@ pub(crate) fn named<'g>(
 
 /// The newest that can sign now; if none can, why the newest cannot.
 fn newest<'g>(
-    among: impl Iterator<Item = &'g SigningIdentity>,
+    among: impl Iterator<Item = &'g AssignedIdentity>,
     at: Time,
-) -> Option<Result<&'g SigningIdentity, NoSigner>> {
+) -> Option<Result<&'g AssignedIdentity, NoSigner>> {
     let all: Vec<_> = among.collect();
-    let born = |own: &&SigningIdentity| own.identity.certificate.not_before();
+    let born = |own: &&AssignedIdentity| own.identity.certificate.not_before();
     let valid = all.iter().copied().filter(|own| usable(own, at).is_ok());
     if let Some(identity) = valid.max_by_key(born) {
         return Some(Ok(identity));
@@ -154,7 +154,7 @@ fn newest<'g>(
 }
 
 /// Signing with an expired certificate is an error.
-fn usable(identity: &SigningIdentity, at: Time) -> Result<(), CallError> {
+fn usable(identity: &AssignedIdentity, at: Time) -> Result<(), CallError> {
     let certificate = &identity.identity.certificate;
     let fail = |code, text| {
         Err(CallError::new(ErrorKind::Failed, code, text).about(identity.identity.name.clone()))
@@ -176,7 +176,7 @@ fn usable(identity: &SigningIdentity, at: Time) -> Result<(), CallError> {
 
 /// The Sender field that makes a signature of this identity match the message (RFC 8550
 /// §3): needed when the certificate does not name the author.
-pub(crate) fn matching_sender(message: &Message, identity: &SigningIdentity) -> Option<Address> {
+pub(crate) fn matching_sender(message: &Message, identity: &AssignedIdentity) -> Option<Address> {
     let own = identity.identity.certificate.addresses();
     let named = |field: &str| {
         let named = message.addresses(field);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waxseal_engine::{
-    Delivery, Disposition, Engine, Generation, GenerationParts, IdentityChoice, Inbound,
-    MissingIdentity, Origin, Outcome, Profile, SigningIdentity, Transaction,
+    AssignedIdentity, Delivery, Disposition, Engine, Generation, GenerationParts, IdentityChoice,
+    Inbound, MissingIdentity, Origin, Outcome, Profile, Transaction,
 };
 use waxseal_message::{Address, Limits};
 use waxseal_policy::plan::{MissingCertificate, ProtectionMode};
@@ -49,7 +49,7 @@ impl PrivateKey for Counting {
 /// One operator: a profile named `p` for everything, identities, certificates of recipients.
 struct Operator {
     profile: Profile,
-    identities: Vec<SigningIdentity>,
+    identities: Vec<AssignedIdentity>,
     recipients: Recipients,
     signatures: Arc<AtomicUsize>,
 }
@@ -92,7 +92,7 @@ impl Operator {
         };
         let name = format!("{address} {}..{}", days.start, days.end);
         let identity = Identity::new(name, certificate, Vec::new(), Arc::new(key)).unwrap();
-        self.identities.push(SigningIdentity {
+        self.identities.push(AssignedIdentity {
             identity,
             addresses: Vec::new(),
             domains: Vec::new(),

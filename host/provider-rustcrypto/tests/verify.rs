@@ -686,6 +686,14 @@ fn rule_09_from_and_signer() {
             FromMatch::Matches,
         ),
         (
+            format!("From: chief@example.com\r\nSender: {own}"),
+            FromMatch::Differs,
+        ),
+        (
+            format!("From: {own}, chief@example.com\r\nSender: {own}"),
+            FromMatch::Several,
+        ),
+        (
             format!("From: {own}\r\nSender: other@example.org"),
             FromMatch::Matches,
         ),

@@ -240,7 +240,7 @@ pub enum Chain {
 /// Signer and author compared (RFC 8550 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FromMatch {
-    /// The certificate names the From address, or the Sender's where there is one.
+    /// The certificate names the From address, or that of a Sender in the same domain.
     Matches,
     /// It names others.
     Differs,

@@ -6,8 +6,10 @@ use waxseal_message::{Address, Mailbox, Message};
 
 /// Compares the addresses of the signer's certificate with the authors of the message.
 ///
-/// Sender stands in for an author that the certificate does not name. It never stands in for
-/// several From fields, of which nobody can say which one a reader sees (rule 9).
+/// Sender stands in for an author of its own domain that the certificate does not name. RFC 8550
+/// §3 has it stand in for anybody, but readers see From, and whoever signs as herself could then
+/// write the chief's address there. It never stands in for several From fields, of which nobody
+/// can say which one a reader sees (rule 9).
 pub(super) fn compared(signer: Option<&Certificate>, message: &Message) -> FromMatch {
     let fields = message.all("From").count();
     let authors = addresses(message.addresses("From"));
@@ -22,7 +24,11 @@ pub(super) fn compared(signer: Option<&Certificate>, message: &Message) -> FromM
     if own.is_empty() {
         return FromMatch::Unknown;
     }
-    if sender(message).as_ref().is_some_and(is_own) {
+    let vouches = |sender: &Address| {
+        let mut domains = authors.iter().map(Address::domain);
+        is_own(sender) && domains.all(|domain| domain == sender.domain())
+    };
+    if sender(message).as_ref().is_some_and(vouches) {
         return FromMatch::Matches;
     }
     match authors.as_slice() {
