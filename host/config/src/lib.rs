@@ -37,7 +37,7 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts, Inbound};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{CertificateSource, Provider, Time, Trust};
+use waxseal_smime::{CertificateSource, Provider, Time};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
@@ -63,10 +63,6 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Where the generation finds certificates, to explain a choice.
     pub certificates: Vec<Arc<dyn CertificateSource>>,
-    /// Judges certificates of recipients, when a path is required.
-    pub trust: Option<Arc<dyn Trust>>,
-    /// Judges certificates of strangers; `None` where there are no anchors.
-    pub trust_in_strangers: Option<Arc<dyn Trust>>,
 }
 
 /// Loads a policy directory.
@@ -187,15 +183,12 @@ fn names(
 }
 
 fn loaded(parts: GenerationParts, directory: &Directory<'_>) -> Option<Loaded> {
-    let (certificates, trust) = (parts.certificates.clone(), parts.trust.clone());
-    let trust_in_strangers = parts.inbound.trust.clone();
+    let certificates = parts.certificates.clone();
     match Generation::new(parts) {
         Ok(generation) => Some(Loaded {
             generation,
             warnings: Vec::new(),
             certificates,
-            trust,
-            trust_in_strangers,
         }),
         Err(error) => {
             let problem = Problem::with_file(FILE, error.to_string());

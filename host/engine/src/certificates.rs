@@ -135,10 +135,8 @@ impl Certificates {
             }
         }
         let rules = ChoiceRules {
-            at: self.at,
             allow_domain_certificates: domain == DomainCertificates::Allowed,
-            trust: generation.trust.as_deref(),
-            trust_in_strangers: generation.inbound.trust(),
+            ..generation.choice_rules(self.at)
         };
         let candidates = choose(address, found, Purpose::Encrypt, &rules);
         Answer { candidates, failed }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use waxseal_message::{Address, Limits};
 use waxseal_policy::Policy;
 use waxseal_smime::{
-    CertificateKeeper, CertificateSource, HarvestRules, Identity, Provider, Trust,
+    CertificateKeeper, CertificateSource, ChoiceRules, HarvestRules, Identity, Provider, Time,
+    Trust,
 };
 
 use crate::inbound::Inbound;
@@ -173,6 +174,17 @@ impl Generation {
     /// What of received mail is harvested.
     pub fn harvest(&self) -> HarvestRules {
         self.harvest
+    }
+
+    /// By what a recipient's certificate is chosen. Certificates of whole domains count when
+    /// some profile allows them.
+    pub fn choice_rules(&self, at: Time) -> ChoiceRules<'_> {
+        ChoiceRules {
+            at,
+            allow_domain_certificates: self.profiles().any(|profile| profile.domain_certificates),
+            trust: self.trust.as_deref(),
+            trust_in_strangers: self.inbound.trust(),
+        }
     }
 
     /// Is there an identity of that name that signs?

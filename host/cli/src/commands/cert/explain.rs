@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use waxseal_engine::Generation;
 use waxseal_message::Address;
 use waxseal_pki::{Settings, TrustPolicy};
 use waxseal_provider_rustcrypto::RustCrypto;
@@ -89,9 +90,8 @@ pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
 /// Where certificates are looked for, and whom they must lead to.
 struct Search {
     sources: Vec<Arc<dyn CertificateSource>>,
-    trust: Option<Arc<dyn Trust>>,
-    trust_in_strangers: Option<Arc<dyn Trust>>,
-    domain_certificates: bool,
+    /// Whose rules hold; `None`: what lies in the directory is trusted as it is.
+    generation: Option<Generation>,
     /// Says in which file a certificate lies.
     files: Arc<CertificateDirectory>,
 }
@@ -101,9 +101,7 @@ impl Search {
         let files = Arc::new(open(directory)?);
         Ok(Self {
             sources: vec![files.clone()],
-            trust: None,
-            trust_in_strangers: None,
-            domain_certificates: false,
+            generation: None,
             files,
         })
     }
@@ -115,12 +113,9 @@ impl Search {
             failure.hint("the choice alone can be seen with --dir and a directory of certificates")
         })?;
         let files = open(&policy.join("certificates")).unwrap_or_default();
-        let mut profiles = loaded.generation.profiles();
         Ok(Self {
-            domain_certificates: profiles.any(|profile| profile.domain_certificates),
+            generation: Some(loaded.generation),
             sources: loaded.certificates,
-            trust: loaded.trust,
-            trust_in_strangers: loaded.trust_in_strangers,
             files: Arc::new(files),
         })
     }
@@ -141,12 +136,17 @@ impl Search {
         let given = given
             .map(|anchors| TrustPolicy::new(anchors, Settings::default(), Arc::new(RustCrypto)));
         let given = given.as_ref().map(|policy| policy as &dyn Trust);
-        let rules = ChoiceRules {
-            at,
-            allow_domain_certificates: args.domain_certificates || self.domain_certificates,
-            trust: given.or(self.trust.as_deref()),
-            trust_in_strangers: self.trust_in_strangers.as_deref().unwrap_or(&NoAnchors),
+        let mut rules = match &self.generation {
+            Some(generation) => generation.choice_rules(at),
+            None => ChoiceRules {
+                at,
+                allow_domain_certificates: false,
+                trust: None,
+                trust_in_strangers: &NoAnchors,
+            },
         };
+        rules.allow_domain_certificates |= args.domain_certificates;
+        rules.trust = given.or(rules.trust);
         let purpose = match args.purpose {
             Use::Encrypt => Purpose::Encrypt,
             Use::Sign => Purpose::Sign,

@@ -6,9 +6,7 @@ use std::fmt::{self, Write};
 use serde_json::{Value, json};
 use waxseal_config::Loaded;
 use waxseal_message::Address;
-use waxseal_smime::{
-    Candidates, Certificate, ChoiceRules, Found, NoAnchors, Purpose, SourceError, Time, choose,
-};
+use waxseal_smime::{Candidates, Certificate, Found, Purpose, SourceError, Time, choose};
 
 use crate::fixture::plan::hex;
 
@@ -21,15 +19,7 @@ pub(crate) struct Judged {
 /// Judges what every source has for each recipient. Certificates for a whole domain count
 /// when some profile allows them.
 pub(crate) fn judge(loaded: &Loaded, recipients: &[Address], at: Time) -> Vec<Judged> {
-    let rules = ChoiceRules {
-        at,
-        allow_domain_certificates: loaded
-            .generation
-            .profiles()
-            .any(|profile| profile.domain_certificates),
-        trust: loaded.trust.as_deref(),
-        trust_in_strangers: loaded.trust_in_strangers.as_deref().unwrap_or(&NoAnchors),
-    };
+    let rules = loaded.generation.choice_rules(at);
     let judge = |recipient: &Address| {
         let mut found: Vec<Found> = Vec::new();
         for source in &loaded.certificates {
