@@ -2,7 +2,8 @@
 //! was (DESIGN §6 rules 8, 9 and 13).
 //!
 //! Keys open a message only for recipients they are assigned to; whom that is for goes with the
-//! message into the plan. The cryptography is done once for each message, whatever filters ask.
+//! message into the plan. What was judged is remembered: asking for layers again costs nothing,
+//! while taking one off judges what is around it once more.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,9 +49,10 @@ impl Opener {
         let opening = opening(calls, Vec::new());
         let unwrapped = open::unwrap_signature(&recipe.view, &opening)
             .ok_or_else(|| wrong("inspect.not-signed", "the outermost layer is no signature"))?;
-        self.remember(&seen, unwrapped.taken.len(), &unwrapped);
+        let digest = self.remember(&seen, &unwrapped);
         Ok(Unwrapped {
             message: unwrapped.message,
+            digest,
             readers: None,
         })
     }
@@ -81,9 +83,10 @@ impl Opener {
             Ok(unwrapped) => {
                 let readers = unwrapped.taken.last().map(|layer| &layer.recipients[..]);
                 let readers = readers.map(|recipients| self::readers(calls, recipients));
-                self.remember(&seen, unwrapped.taken.len(), &unwrapped);
+                let digest = self.remember(&seen, &unwrapped);
                 Ok(Unwrapped {
                     message: unwrapped.message,
+                    digest,
                     // Rule 13: opened with nobody's key it would be for nobody.
                     readers: Some(readers.unwrap_or_default()),
                 })
@@ -117,13 +120,17 @@ impl Opener {
 
     /// What came off, as it was judged: on the octets that were inside, where there is such a
     /// judgement already. Making a message fit for the next hop may break a signature in it.
-    fn remember(&self, before: &Seen, count: usize, unwrapped: &open::Unwrapped) {
+    /// Gives the digest of the message, which it is remembered by.
+    fn remember(&self, before: &Seen, unwrapped: &open::Unwrapped) -> [u8; 32] {
         let mut taken = before.taken.clone();
         for (index, layer) in unwrapped.taken.iter().enumerate() {
             let judged = before.inside.get(index).filter(|_| !is_envelope(layer));
             taken.push(judged.unwrap_or(layer).clone());
         }
-        let rest = before.inside.get(count..).unwrap_or_default();
+        let rest = before
+            .inside
+            .get(unwrapped.taken.len()..)
+            .unwrap_or_default();
         let inside = if rest.is_empty() {
             unwrapped.inside.clone()
         } else {
@@ -131,6 +138,7 @@ impl Opener {
         };
         let key = Recipe::plain(unwrapped.message.clone()).digest;
         self.insert(key, Arc::new(Seen { taken, inside }));
+        key
     }
 
     fn remember_failure(&self, key: [u8; 32], before: &Seen, failed: Layer) {

@@ -174,6 +174,8 @@ pub struct Layer {
 pub struct Unwrapped {
     /// The message without the layers that were taken off.
     pub message: Message,
+    /// SHA-256 of its octets.
+    pub digest: [u8; 32],
     /// Rule 13: for whom it was decrypted. `None`: nothing was.
     pub readers: Option<Vec<Address>>,
 }

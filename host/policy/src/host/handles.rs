@@ -45,9 +45,15 @@ impl MessageHandle {
                 None => readers = Some(before.clone()),
             }
         }
-        let handle = Self::plain(inside.message);
+        let handle = Self::of(&Recipe {
+            digest: inside.digest,
+            view: inside.message.clone(),
+            base: inside.message,
+            steps: Vec::new(),
+            opening: None,
+        });
         let opening = Opening {
-            key: handle.view_digest(),
+            key: inside.digest,
             readers,
             closed: from,
         };
