@@ -35,6 +35,34 @@ const HOUSE: &[(&str, &[&str])] = &[
             "waxseal-pki",
         ],
     ),
+    (
+        "waxseal-service",
+        &["waxseal-message", "waxseal-policy", "waxseal-engine"],
+    ),
+    (
+        "waxseal-relay",
+        &["waxseal-message", "waxseal-policy", "waxseal-engine"],
+    ),
+    (
+        "waxseal-smtp",
+        &[
+            "waxseal-message",
+            "waxseal-policy",
+            "waxseal-engine",
+            "waxseal-service",
+            "waxseal-relay",
+        ],
+    ),
+    (
+        "waxseal-milter",
+        &[
+            "waxseal-message",
+            "waxseal-policy",
+            "waxseal-engine",
+            "waxseal-service",
+            "waxseal-relay",
+        ],
+    ),
     ("waxseal", &["waxseal-*"]),
     // What filters are written with stands alone: its other side is the WIT.
     ("waxseal-guest", &["waxseal-guest-macros"]),
@@ -152,6 +180,8 @@ const OUTSIDE: &[Reserved] = &[
         ],
         owners: &[
             "waxseal-stores",
+            "waxseal-service",
+            "waxseal-relay",
             "waxseal-milter",
             "waxseal-smtp",
             "waxseal",

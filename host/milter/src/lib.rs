@@ -1,0 +1,1 @@
+//! The milter protocol (version 6): an MTA asks, the policy answers.
