@@ -117,6 +117,14 @@ class Postfix:
         self.ports.append(port)
         return port
 
+    def sample(self, main, master):
+        """Takes the operator's lines of main.cf and master.cf. A service of the same name and
+        type as one of ours takes its place, as it does by hand."""
+        self.settings |= dict(_settings(main))
+        named = {tuple(entry.split()[:2]) for entry in _services(master)}
+        kept = [e for e in _services("".join(self.services)) if tuple(e.split()[:2]) not in named]
+        self.services = ["\n".join(kept), "\n", master]
+
     def write(self):
         """Writes main.cf and master.cf."""
         lines = [f"{key} = {value}\n" for key, value in self.settings.items()]
@@ -222,6 +230,21 @@ class Postfix:
             return int((self.queue_directory / "pid" / "master.pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+
+def _settings(main):
+    """The settings of a main.cf, continued lines joined."""
+    text = re.sub(r"\n[ \t]+", " ", re.sub(r"(?m)^\s*#.*\n", "", main))
+    for line in text.splitlines():
+        if "=" in line:
+            name, value = line.split("=", 1)
+            yield name.strip(), value.strip()
+
+
+def _services(master):
+    """The entries of a master.cf, with their options."""
+    text = re.sub(r"(?m)^\s*(#.*)?\n", "", master)
+    return re.split(r"\n(?![ \t])", text.strip("\n"))
 
 
 def _alive(pid):

@@ -122,7 +122,7 @@ class Server:
         self.http = free_port()
         self.extra, self.env = extra, env
         self.ports, self._listeners, self._hops = [], [], []
-        self.process = None
+        self.process, self._sample = None, None
 
     def next_hop(self, name, address, protocol="smtp", **keys):
         """Adds [next-hop.NAME]; returns the name."""
@@ -139,7 +139,15 @@ class Server:
         self.ports.append(port)
         return port
 
+    def sample(self, text):
+        """Takes a whole serve.toml instead of listeners and next hops. It names our `control`
+        and `http`, and its listeners must be in `ports`."""
+        self._sample = text
+
     def write(self):
+        if self._sample:
+            self.config.write_text(self._sample)
+            return
         lines = [f'hostname = "{self.hostname}"', f'state = "{self.directory / "state"}"']
         for settings in self._listeners:
             lines += ["", "[[listener]]", *_toml(settings)]
