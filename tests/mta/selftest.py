@@ -1,0 +1,225 @@
+"""Proves the account of nothing-lost: each planted loss, duplicate, leak and mix-up is found, and
+what is in order is called so. A filter that loses, doubles and leaks stands in the place of
+Waxseal, between the real client and the real recorder.
+"""
+
+import asyncio
+import base64
+import contextlib
+import copy
+import re
+import sys
+import time
+
+import reading
+from client import Client, Line, Sent
+from hop import Hop
+from ledger import Ledger
+from recorder import Delivery, Fault, Record, Schedule, Session, Sink
+
+SECRET, OPEN = "eve@" + reading.SECRET_DOMAIN, "omar@" + reading.OPEN_DOMAIN
+ENVELOPE = base64.encodebytes(
+    b"\x30\x82\x01\x00" + reading.ENVELOPED + bytes(range(200))).replace(b"\n", b"\r\n")
+
+
+def protect(octets, recipient, encrypted):
+    """What the policy would make of a mail."""
+    head, _, body = octets.partition(b"\r\n\r\n")
+    head = re.sub(rb"\r\nContent-Type:[^\r]*", b"", head)
+    if encrypted:
+        kind = b"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m"
+        return (head + b"\r\nContent-Type: " + kind
+                + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + ENVELOPE)
+    return head + b"\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" + body
+
+
+class Filter(Sink):
+    """An SMTP content filter of a kind: takes mail, and hands on what it makes of it."""
+
+    def __init__(self, port, misdeed=None, every=7):
+        super().__init__("smtp", Record(), Schedule(0, {}), name="filter")
+        self.next_port, self.misdeed, self.every, self.taken = port, misdeed, every, 0
+
+    async def hand_on(self, octets, recipients):
+        self.taken += 1
+        misdeed = self.misdeed if self.taken % self.every == 0 else None
+        id = reading.read(octets).id
+        for recipient in recipients:
+            if misdeed == "lose":
+                continue
+            clear = misdeed == "leak"
+            mail = octets if clear else protect(octets, recipient, reading.must_encrypt(recipient))
+            to = "mallory@" + reading.OPEN_DOMAIN if misdeed == "misdirect" else recipient
+            for _ in range(2 if misdeed == "double" else 1):
+                await self.send(id, to, mail)
+
+    async def send(self, id, recipient, mail):
+        line = await Line.open(self.next_port)
+        for command in (f"MAIL FROM:<{reading.reverse_path(id)}>", f"RCPT TO:<{recipient}>"):
+            await self.expect(line, command, "250")
+        await self.expect(line, "DATA", "354")
+        line.writer.write(mail.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        reply = await line.reply()
+        line.close()
+        if not reply.startswith("250"):
+            raise ConnectionError(reply)
+
+    @staticmethod
+    async def expect(line, command, code):
+        reply = await line.say(command)
+        if not reply.startswith(code):
+            line.close()
+            raise ConnectionError(reply)
+
+    async def _serve(self, reader, writer):
+        filter = self
+
+        class Passing(Session):
+            async def conclude(self, read, octets):
+                try:
+                    await filter.hand_on(octets, self.recipients)
+                except (OSError, asyncio.IncompleteReadError):
+                    await self.say("451 4.4.0 not now")
+                    return
+                await self.say("250 2.0.0 handed on")
+
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
+            await Passing(self, reader, writer).run()
+        writer.close()
+
+
+async def flow(count, misdeed=None, rates=None, hop_rates=None, phase="faults", both=True):
+    """`count` messages through the filter, some for two recipients if `both`."""
+    record = Record()
+    sink = Sink("smtp", record, Schedule(1, rates or {}, active=bool(rates)), stall=0.01, hang=0.2)
+    hop = Hop("hop", ("127.0.0.1", await sink.start()), record,
+              Schedule(2, hop_rates or {}, active=bool(hop_rates)), stall=0.01, hang=0.2)
+    filter = Filter(await hop.start(), misdeed)
+    client = Client({"smtp": await filter.start()}, "alice@" + reading.DOMAIN, retry=0.02)
+    record.watcher = lambda delivery: client.arrived(delivery.read.id)
+    groups = [[SECRET], [OPEN], [SECRET, OPEN]] if both else [[SECRET], [OPEN]]
+    sent = [Sent(f"s{n:05d}", groups[n % len(groups)], "smtp", phase) for n in range(count)]
+    await client.hand_in(sent)
+    for server in (filter, hop, sink):
+        server.close()
+    return sent, record
+
+
+def violations(sent, record, queued=()):
+    return [str(line) for line in Ledger(sent, record, queued).settle().violations]
+
+
+def check(what, found, word):
+    """`word` is None where nothing may be found."""
+    right = not found if word is None else any(word in line for line in found)
+    print(f"{'ok ' if right else 'NOT'}  {what}" + ("" if right else f": {found[:3]}"))
+    return right
+
+
+def planted(sent, record):
+    """One change of a good account at a time."""
+    def changed(change):
+        copied = Record([copy.copy(d) for d in record.deliveries], list(record.faults))
+        messages = [copy.copy(m) for m in sent]
+        change(messages, copied)
+        return violations(messages, copied)
+
+    def last_of(messages, at):
+        return next(m for m in messages if m.id == at.id)
+
+    def lose(_, r):
+        r.deliveries.pop(5)
+
+    def double(_, r):
+        r.deliveries.append(r.deliveries[5])
+
+    def excuse(kind, after, recipients=(), share="smtp"):
+        """A duplicate, and a fault of its message so many seconds after the first copy."""
+        def change(messages, r):
+            first = r.deliveries[5]
+            last_of(messages, first).share = share
+            second = copy.copy(first)
+            second.at += 10
+            r.deliveries.append(second)
+            r.faults.append(Fault(kind, first.at + after, frozenset([first.id]),
+                                  frozenset(recipients)))
+        return change
+
+    def other_fault(messages, r):
+        excuse("cut-ack", 1)(messages, r)
+        r.faults[-1].ids = frozenset(["another"])
+
+    def mix(_, r):
+        r.deliveries[4].envelope_id = "s00000"
+
+    def report_clear(_, r):
+        first = next(d for d in r.deliveries if reading.must_encrypt(d.recipient))
+        r.deliveries.append(Delivery(first.id, None, reading.reverse_path(first.id), "smtp",
+                                     reading.Read(first.id, "report", True), time.time(), None))
+
+    met = {record.deliveries[5].recipient}
+    return [
+        ("a copy missing", changed(lose), "LOST"),
+        ("a copy twice", changed(double), "twice"),
+        ("twice, its acknowledgement cut", changed(excuse("cut-ack", 1)), None),
+        ("twice, cut before the first copy", changed(excuse("cut-ack", -5)), "twice"),
+        ("twice, cut after the second copy", changed(excuse("cut-ack", 15)), "twice"),
+        ("twice, another message's acknowledgement cut", changed(other_fault), "twice"),
+        ("twice, only slow", changed(excuse("stall", 1)), "twice"),
+        ("twice, refused at RCPT", changed(excuse("rcpt", 1)), "twice"),
+        ("twice over SMTP, its own dot refused", changed(excuse("dot", 1, met)), "twice"),
+        ("twice over SMTP, another copy's dot refused",
+         changed(excuse("dot", 1, {"else@x"})), None),
+        ("twice over LMTP, another copy's acknowledgement cut",
+         changed(excuse("cut-ack", 1, {"else@x"}, "lmtp")), "twice"),
+        ("a message in another's envelope", changed(mix), "none of ours"),
+        ("a report with the content", changed(report_clear), "shows its content"),
+    ]
+
+
+def readings():
+    """Does it read what Waxseal could send?"""
+    mail = reading.compose("s1", "a@ours.example", [SECRET])
+    fake = mail.replace(b"text/plain; charset=us-ascii", b"application/pkcs7-mime")
+    hidden = protect(mail, SECRET, True) + b"\r\n" + base64.encodebytes(mail).replace(
+        b"\n", b"\r\n")
+    cases = [
+        (mail, "clear", True), (protect(mail, SECRET, True), "envelope", False),
+        (protect(mail, OPEN, False), "signed", True), (fake, "clear", True),
+    ]
+    right = [check(f"reads {form}", [] if (reading.read(octets).form, reading.read(octets).reveals)
+                   == (form, reveals) else [str(reading.read(octets))], None)
+             for octets, form, reveals in cases]
+    found = reading.read(hidden)
+    right.append(check("finds a secret behind an envelope, in base64",
+                       [] if found.reveals else [str(found)], None))
+    return all(right)
+
+
+async def main():
+    good = readings()
+    good &= check("all arrives", violations(*await flow(60, phase="calm")), None)
+    good &= check("twice without faults",
+                  violations(*await flow(60, "double", phase="calm")), "without faults")
+    sent, record = await flow(60)
+    for what, found, word in planted(sent, record):
+        good &= check(what, found, word)
+    for misdeed, word in (("lose", "LOST"), ("double", "twice"), ("leak", "clear"),
+                          ("misdirect", "stranger")):
+        good &= check(f"a filter that would {misdeed}", violations(*await flow(60, misdeed)), word)
+    # Faults alone lose nothing, and their duplicates are excused.
+    rates = {"refuse": 0.05, "rcpt": 0.05, "dot": 0.05, "drop": 0.05, "cut-ack": 0.05,
+             "stall": 0.05, "hang": 0.02}
+    sent, record = await flow(400, rates=rates, hop_rates=rates, both=False)
+    good &= check("faults at the sink and on the way", violations(sent, record), None)
+    doubled = Ledger(sent, record).settle().duplicates
+    good &= check(f"{len(doubled)} duplicates, each with its fault",
+                  [] if doubled else ["no duplicate: the faults did nothing"], None)
+    naive = violations(*await flow(150, rates=rates, hop_rates=rates))
+    good &= check("a filter that commits one copy before it sends the next", naive, "twice")
+    print("the account is proven" if good else "THE ACCOUNT IS WRONG")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
