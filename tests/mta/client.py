@@ -41,7 +41,9 @@ class Client:
     """Hands messages in at the port of their share."""
 
     def __init__(self, ports, sender, connections=8, most=1000, retry=0.7):
-        self.ports, self.sender, self.retry = ports, sender, retry
+        self.ports, self.retry = ports, retry
+        # The From address of a message, by its id.
+        self.sender_of = sender if callable(sender) else lambda id: sender
         self.connections, self.most = connections, most
         self.on_the_way = set()
         self._order = itertools.count()
@@ -79,7 +81,7 @@ class Client:
         try:
             if sent.share not in lines:
                 lines[sent.share] = await Line.open(self.ports[sent.share])
-            reply = await asyncio.wait_for(lines[sent.share].send(sent, self.sender), 300)
+            reply = await asyncio.wait_for(lines[sent.share].send(sent, self.sender_of(sent.id)), 300)
         except (OSError, asyncio.IncompleteReadError, ValueError, TimeoutError) as error:
             if (line := lines.pop(sent.share, None)) is not None:
                 line.close()
@@ -125,8 +127,8 @@ class Line:
             if line[3:4] != b"-":
                 return line.decode("utf-8", "replace").strip()
 
-    async def send(self, sent, sender):
-        """Pipelined (RFC 2920); gives the reply that decided."""
+    async def send(self, sent, sender, head=b""):
+        """Pipelined (RFC 2920); gives the reply that decided. `head` stands above the message."""
         commands = [f"MAIL FROM:<{reading.reverse_path(sent.id)}>"]
         commands += [f"RCPT TO:<{recipient}>" for recipient in sent.recipients]
         self.writer.write("".join(f"{command}\r\n" for command in commands + ["DATA"]).encode())
@@ -139,6 +141,6 @@ class Line:
             # Somebody was refused: the whole message comes again. An empty message would be
             # taken for the others, so the connection goes instead.
             raise Lost(bad[0])
-        octets = reading.compose(sent.id, sender, sent.recipients, sent.padding)
+        octets = head + reading.compose(sent.id, sender, sent.recipients, sent.padding)
         self.writer.write(octets.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         return await self.reply()

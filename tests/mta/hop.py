@@ -45,10 +45,11 @@ class Hop:
             return
         try:
             server = await asyncio.open_connection(*self.target, limit=64 << 20)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.close()
             return
-        await Wire(self, (reader, writer), server).run()
+        with contextlib.suppress(asyncio.CancelledError):
+            await Wire(self, (reader, writer), server).run()
 
 
 class Wire:

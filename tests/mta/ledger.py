@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 
 import reading
 
-# Clocks of other programs' logs have whole seconds.
-SLACK = 2.0
+# Logs of other programs have whole seconds, and what a killed process had sent already is still
+# read by the next hop, late on a loaded machine.
+SLACK = 4.0
 CUTS = {"cut-ack", "hang", "killed", "full"}
 
 
@@ -46,17 +47,15 @@ class Tally:
     queued: list = field(default_factory=list)
     refused: list = field(default_factory=list)
 
-    def print(self, most=40):
+    def print(self):
         print(f"{self.sent} messages for {self.recipients} recipients")
         for name, count in sorted(self.counts.items()):
             print(f"  {count:7}  {name}")
         for name in ("duplicates", "bounced", "queued", "refused", "violations"):
             lines = getattr(self, name)
             print(f"{len(lines)} {name}" + (":" if lines else ""))
-            for line in lines[:most] if name != "violations" else lines:
+            for line in lines:
                 print(f"    {line}")
-            if name != "violations" and len(lines) > most:
-                print(f"    … and {len(lines) - most} more; all of them in the report file")
 
     def as_text(self):
         rows = []

@@ -114,7 +114,8 @@ class Sink:
 
     async def _serve(self, reader, writer):
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
+        # Cancelled: the loop ends while the connection is open.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await Session(self, reader, writer).run()
         with contextlib.suppress(Exception):
             writer.close()

@@ -83,7 +83,7 @@ class Filter(Sink):
                     return
                 await self.say("250 2.0.0 handed on")
 
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await Passing(self, reader, writer).run()
         writer.close()
 
