@@ -9,6 +9,7 @@
 symbolic link that is flipped between whole directories.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -53,15 +54,26 @@ POSTFIX = {
     "notify_classes": "",
 }
 
+# The gate lets most messages by; the others meet a filter that traps.
 FLAKY = '''
+[[filter]]
+name = "gate"
+component = "filters/rules.wasm"
+grant = ["actions", "inspect", "profiles:signed", "accept"]
+settings = {{ rules = [{{ when = {{ not = {{ subject = {subjects} }} }}, then = {{ verdict = "accept" }} }}] }}
+
 [[filter]]
 name = "flaky"
 component = "filters/misbehave.wasm"
 grant = ["actions", "profiles:signed"]
-always = true
 on-error = "{on_error}"
-settings = {{ behave = "trap-sometimes", "one-in" = {one_in}, seed = {seed} }}
+settings = {{ behave = "{behave}" }}
 '''
+
+
+def flaky(subjects, on_error="defer", behave="trap"):
+    """A policy's end: messages with such subjects meet a filter that misbehaves."""
+    return FLAKY.format(subjects=json.dumps(subjects), on_error=on_error, behave=behave)
 
 
 class People:
