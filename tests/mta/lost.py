@@ -6,8 +6,9 @@ while everything fails.
 First a tenth of the messages without faults, with a new policy every second. Then the rest, and
 all of this at once:
 
-    every second    another policy: two good ones, one whose filter traps for a fifth of the messages and defers,
-                    one whose filter traps for one in a hundred, and refuses
+    every second    another policy: two good ones, one whose filter traps for a fifth of the
+                    messages, which are deferred, one whose filter traps for one in a hundred,
+                    which are refused
     every 9 s       kill -9, and a new start one second later
     every 15 s      a full disk for three seconds: Postfix's queue and Waxseal's state in turn
     by the seed     the next hops refuse, stall, hang, cut, and take without an answer
