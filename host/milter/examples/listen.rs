@@ -1,0 +1,48 @@
+//! A milter of one's own: one policy directory behind one TCP listener.
+//!
+//! ```text
+//! cargo run -p waxseal-milter --example listen -- POLICY-DIR LISTENER 127.0.0.1:8891
+//! postconf -e smtpd_milters=inet:127.0.0.1:8891 milter_default_action=tempfail
+//! ```
+
+use std::{env, error::Error, path::Path, sync::Arc, time::Duration, time::UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use waxseal_config::{LoadOptions, load};
+use waxseal_engine::Engine;
+use waxseal_milter::{Server, Settings};
+use waxseal_policy::{Runtime, RuntimeLimits};
+use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_service::{Service, Settings as ServiceSettings, listen};
+use waxseal_smime::Time;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let [policy, listener, address]: [String; 3] = env::args()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .try_into()
+        .map_err(|_| "POLICY-DIR LISTENER ADDRESS:PORT")?;
+
+    let runtime = Runtime::new(&RuntimeLimits::default())?;
+    let now = i64::try_from(UNIX_EPOCH.elapsed()?.as_secs())?;
+    let options = LoadOptions {
+        now: Time::from_unix(now),
+    };
+    let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto), &options)?;
+    let settings = ServiceSettings {
+        workers: 2,
+        wait: Duration::from_secs(20),
+    };
+    let service = Service::new(Arc::new(Engine::new(loaded.generation)), settings);
+
+    // Without a next hop: what a milter cannot express is deferred.
+    let server = Server::new(Settings::new(listener), service, None);
+    let socket = listen::Socket::Tcp(TcpListener::bind(address).await?);
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(server.serve(socket, stop.clone()));
+    tokio::signal::ctrl_c().await?;
+    stop.cancel();
+    Ok(served.await?)
+}
