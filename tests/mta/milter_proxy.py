@@ -41,7 +41,7 @@ class MilterProxy:
         self.number = int(number or 1)
         # What was passed on, by kind, of all connections; and how often the fault struck.
         self.passed, self.struck = Counter(), 0
-        self.struck_event = asyncio.Event()
+        self.tell = lambda line: None
         self.address = None
         self._server = None
         self._open = set()
@@ -91,13 +91,13 @@ class MilterProxy:
             asyncio.ensure_future(session.pass_on(">", reader, milter_writer)),
             asyncio.ensure_future(session.pass_on("", milter_reader, writer)),
         ]
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if session.struck and self.then == "hang":
-            # Until whoever waits has had enough, or the test releases it.
-            await asyncio.wait([asyncio.ensure_future(reader.read(1))])
-        elif session.struck and self.then == "drop":
-            writer.close()
-            await milter_reader.read(-1)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if session.struck and self.then == "drop":
+                writer.close()
+                await asyncio.wait(both[1:])
+                with contextlib.suppress(OSError):
+                    await milter_reader.read(-1)
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)
@@ -110,8 +110,7 @@ class MilterProxy:
 
     async def strike(self, kind, number):
         self.struck += 1
-        self.struck_event.set()
-        print(f"{kind}:{number} {self.then}", flush=True)
+        self.tell(f"{kind}:{number} {self.then}")
         if callable(self.then):
             called = self.then()
             if asyncio.iscoroutine(called):
@@ -131,10 +130,13 @@ class Session:
                 packet = await reader.readexactly(int.from_bytes(length, "big"))
                 kind = side + packet[:1].decode("latin-1")
                 if await self.counted(kind):
-                    return
+                    break
                 writer.write(length + packet)
                 await writer.drain()
                 self.proxy.passed[kind] += 1
+            # Hanging is to read and to say nothing, until somebody closes.
+            while self.struck and self.proxy.then == "hang" and await reader.read(65536):
+                pass
 
     async def counted(self, kind):
         """Counts a packet; true when it is the one."""
@@ -162,6 +164,7 @@ async def main():
     parser.add_argument("--shut", metavar="FILE")
     given = parser.parse_args()
     proxy = MilterProxy(given.to, given.at, given.then, shut=given.shut)
+    proxy.tell = lambda line: print(line, flush=True)
     print(await proxy.start(given.listen), flush=True)
     await asyncio.Event().wait()
 

@@ -1,6 +1,7 @@
 """Proves the account of nothing-lost: each planted loss, duplicate, leak and mix-up is found, and
 what is in order is called so. A filter that loses, doubles and leaks stands in the place of
-Waxseal, between the real client and the real recorder.
+Waxseal, between the real client and the real recorder. And the milter proxy: what it passes on
+before it strikes, and what not.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import reading
 from client import Client, Line, Sent
 from hop import Hop
 from ledger import Ledger
+from milter_proxy import MilterProxy
 from recorder import Delivery, Fault, Record, Schedule, Session, Sink
 
 SECRET, OPEN = "eve@" + reading.SECRET_DOMAIN, "omar@" + reading.OPEN_DOMAIN
@@ -196,8 +198,68 @@ def readings():
     return all(right)
 
 
+def packet(kind, data=b""):
+    return (len(data) + 1).to_bytes(4, "big") + kind.encode() + data
+
+
+async def read_kinds(reader):
+    """The letters of the packets that come within half a second, and a dot for the end."""
+    kinds = ""
+    with contextlib.suppress(asyncio.IncompleteReadError, TimeoutError):
+        while True:
+            length = await asyncio.wait_for(reader.readexactly(4), 0.5)
+            kinds += (await reader.readexactly(int.from_bytes(length, "big")))[:1].decode()
+    return kinds + ("." if reader.at_eof() else "")
+
+
+async def through_proxy(at, then, messages=1, **more):
+    """What an MTA gets of a milter that answers the end of a message with two header changes, two
+    pieces of a body, and an acceptance."""
+    async def milter(reader, writer):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                length = await reader.readexactly(4)
+                kind = (await reader.readexactly(int.from_bytes(length, "big")))[:1]
+                answer = {b"E": "mmbba", b"M": "c"}.get(kind, "")
+                writer.write(b"".join(packet(letter, b"data") for letter in answer))
+        writer.close()
+
+    server = await asyncio.start_server(milter, "127.0.0.1", 0)
+    proxy = MilterProxy(f"inet:{server.sockets[0].getsockname()[1]}", at, then, **more)
+    await proxy.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    found = ""
+    for _ in range(messages):
+        for sent in (packet("M"), packet("B", b"body") + packet("E")):
+            writer.write(sent)
+            found += await read_kinds(reader)
+    proxy.release()
+    proxy.close()
+    server.close()
+    return found, proxy.struck
+
+
+async def proxying():
+    """What the MTA must have got; a dot is the end of the connection."""
+    called = []
+    cases = [
+        ("", "pass", {}, "cmmbba", 0), ("m:2", "cut", {}, "cm.", 1), ("b:1", "cut", {}, "cmm.", 1),
+        ("b:2", "hang", {}, "cmmb", 1), ("a:1", "drop", {}, "cmmbb.", 1),
+        (">E:1", "cut", {}, "c.", 1), ("b:2", lambda: called.append(1), {}, "cmmb.", 1),
+        ("m:3", "cut", {"messages": 2}, "cmmbbacmmbba", 0),
+        ("m:1", "cut", {"shut": "/no/such/file"}, "cmmbba", 0),
+    ]
+    good = True
+    for at, then, more, expected, struck in cases:
+        found = await through_proxy(at, then, **more)
+        good &= check(f"the proxy at {at or 'rest'}: {expected}",
+                      [] if found == (expected, struck) else [str(found)], None)
+    return check("the proxy calls", [] if called == [1] else [str(called)], None) and good
+
+
 async def main():
     good = readings()
+    good &= await proxying()
     good &= check("all arrives", violations(*await flow(60, phase="calm")), None)
     good &= check("twice without faults",
                   violations(*await flow(60, "double", phase="calm")), "without faults")
