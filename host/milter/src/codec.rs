@@ -260,9 +260,7 @@ pub enum Response {
     Reply(Vec<u8>),
     /// SMFIR_QUARANTINE: the MTA holds the message.
     Quarantine(String),
-    /// SMFIR_ADDHEADER: a field below all others.
-    AddHeader(HeaderField),
-    /// SMFIR_INSHEADER: a field at this place.
+    /// SMFIR_INSHEADER: a field at this place, or last when there are not so many.
     InsertHeader(u32, HeaderField),
     /// SMFIR_CHGHEADER: another value for the nth field of its name, from 1.
     ChangeHeader(u32, HeaderField),
@@ -309,7 +307,6 @@ impl Response {
             Response::Discard => out.push(b'd'),
             Response::Reply(octets) => with(out, b'y', &[octets]),
             Response::Quarantine(reason) => with(out, b'q', &[reason.as_bytes()]),
-            Response::AddHeader(field) => with(out, b'h', &[&field.name, &field.value]),
             Response::InsertHeader(index, field) => {
                 indexed(out, b'i', *index, &field.name, &field.value);
             }

@@ -13,6 +13,10 @@ use crate::negotiation::Steps;
 /// Compared pairs of fields up to which the smallest edit is looked for.
 const PAIRS: usize = 1 << 22;
 
+/// Where to insert what comes last: beyond any header. SMFIR_ADDHEADER is not that: Sendmail puts
+/// such a field before the first of its name.
+const LAST: u32 = 1 << 24;
+
 /// A header field as it stands in a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldView<'a> {
@@ -71,7 +75,7 @@ pub(crate) fn responses(
     for edit in &edits {
         match *edit {
             Edit::Insert(at, from) if at == old.len() => {
-                responses.push(Response::AddHeader(field(from)?));
+                responses.push(Response::InsertHeader(LAST, field(from)?));
             }
             _ => {}
         }
@@ -88,7 +92,8 @@ pub(crate) fn responses(
 }
 
 /// MTAs do not show us the Received that they add, but count it when they insert: 0 is above
-/// it, and 1 before the first field that we saw.
+/// it, and 1 before the first field that we saw. Sendmail counts fields that it may add itself
+/// too, so that a field for the middle comes to stand higher there; on top and last are certain.
 fn place(at: usize) -> u32 {
     match at {
         0 => 0,
@@ -251,7 +256,7 @@ mod tests {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         let field = |field: &HeaderField| format!("{}:{}", text(&field.name), text(&field.value));
         match response {
-            Response::AddHeader(added) => format!("add {}", field(added)),
+            Response::InsertHeader(LAST, added) => format!("add {}", field(added)),
             Response::InsertHeader(index, added) => format!("insert {index} {}", field(added)),
             Response::ChangeHeader(index, new) => format!("change {index} {}", field(new)),
             Response::DeleteHeader(index, name) => format!("delete {index} {}", text(name)),
@@ -352,9 +357,9 @@ mod tests {
         };
         for response in responses {
             match response {
-                Response::AddHeader(field) => fields.push(Some(write(field))),
                 Response::InsertHeader(at, field) => {
-                    fields.insert(*at as usize, Some(write(field)));
+                    let at = fields.len().min(*at as usize);
+                    fields.insert(at, Some(write(field)));
                 }
                 Response::ChangeHeader(index, field) => {
                     let at = nth(&fields, &field.name, *index);

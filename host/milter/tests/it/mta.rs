@@ -176,9 +176,9 @@ impl Mta {
         let mut body: Option<Vec<u8>> = None;
         for (command, data) in said {
             match command {
-                'h' => queued.header.push(self.field(data)),
                 'i' => {
                     let at = usize::try_from(index(data)).unwrap();
+                    let at = at.min(queued.header.len());
                     queued.header.insert(at, self.field(&data[4..]));
                 }
                 'm' => {
