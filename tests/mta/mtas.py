@@ -13,14 +13,13 @@ where mailboxes are) an operator has already.
 """
 
 import os
-import pwd
 import re
 import shutil
 import smtplib
 import ssl
 from pathlib import Path
 
-from machine import HOST, Process, free_port, listening, run, wait_until
+from machine import HOST, Process, free_port, run, wait_until
 from postfix import Postfix
 from sink import Sink
 from waxseal import REPOSITORY, Server
@@ -34,22 +33,32 @@ PORTS = ("24", "25", "587", "8891", "8892", "8893", "9464", "10024", "10025", "1
 OUTSIDE = "127.0.0.9"
 
 
+class Users(dict):
+    """Addresses of ours with their passwords. `sasl` is the port of Dovecot's authentication,
+    `tls` the certificate of the gateways, `dkim` a running OpenDKIM, whose key is `dkim_key`."""
+
+    def __init__(self, passwords, sasl, tls, dkim, dkim_key):
+        super().__init__(passwords)
+        self.sasl, self.tls, self.dkim, self.dkim_key = sasl, tls, dkim, dkim_key
+
+
 class Gateway:
-    """What all have. `dkim` is the port of an OpenDKIM, `users` addresses with passwords."""
+    """What all have."""
 
     sample = None           # directory below docs/mta
     defers = "queue"        # or "client": where mail waits when Waxseal is down
     lmtp_mailboxes = True
     login = True            # the test logs in at the submission port
+    results_before = True   # a DKIM check of its own comes before Waxseal
+    reports_return_content = False
 
-    def __init__(self, directory, policy, users, tls, dkim=None):
+    def __init__(self, directory, policy, users):
         self.directory = Path(directory) / self.sample
         self.directory.mkdir()
-        self.users, self.tls = users, tls
+        self.users, self.tls = users, users.tls
         self.world, self.mailboxes = Sink(), Sink(lmtp=self.lmtp_mailboxes)
-        self.ports = {port: free_port() for port in PORTS} | {"24": self.mailboxes.port}
-        if dkim:
-            self.ports["8891"] = dkim
+        self.ports = {port: free_port() for port in PORTS} | {
+            "24": self.mailboxes.port, "8891": users.dkim.port}
         self.mx, self.submission = self.ports["25"], self.ports["587"]
         self.waxseal = Server(self.directory, policy)
         self.waxseal.http = self.ports["9464"]

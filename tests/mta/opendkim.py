@@ -5,6 +5,7 @@
     dkim.start()                                # dkim.port, for smtpd_milters
 """
 
+import tempfile
 from pathlib import Path
 
 from machine import HOST, Process, free_port, run
@@ -81,3 +82,14 @@ class OpenDKIM:
 
     def said(self):
         return self.process.said()
+
+
+def verifies(directory, keys, octets, domain):
+    """OpenDKIM's judgement of a mail: signed by `domain`, and whole."""
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        mail, configuration = Path(scratch) / "mail", Path(scratch) / "conf"
+        mail.write_bytes(octets)
+        configuration.write_text(f"Mode v\nTestDNSData {keys.dns}\nAlwaysAddARHeader yes\n"
+                                 "AuthservID judge.example\nSyslog no\n")
+        said = run("opendkim", "-x", configuration, "-t", mail, codes=None).decode()
+    return f"verification (s={SELECTOR}, d={domain}," in said and "succeeded" in said
