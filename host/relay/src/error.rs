@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum Error {
     // The configuration.
     /// The file of authorities cannot be read.
-    #[error("no certificates in {path}: {reason}", path = path.display())]
+    #[error("no certificates in {}: {reason}", .path.display())]
     Authorities {
         /// The file.
         path: PathBuf,

@@ -126,7 +126,7 @@ impl HopReply {
 
     fn is_enhanced(&self, word: &str) -> bool {
         let mut numbers = word.split('.');
-        let is_class = numbers.next() == Some(&self.class().to_string());
+        let is_class = numbers.next() == Some(self.class().to_string().as_str());
         let is_number = |number: &str| {
             matches!(number.len(), 1..=3) && number.bytes().all(|octet| octet.is_ascii_digit())
         };
@@ -166,5 +166,86 @@ impl HopReply {
 impl fmt::Display for HopReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_reply().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is read of these octets, as text, and what is left.
+    fn check(octets: &str, expected: &str) {
+        let said = match HopReply::parse(octets.as_bytes()) {
+            Ok(Some((reply, length))) => format!("{reply} | {}", &octets[length..]),
+            Ok(None) => "more".to_owned(),
+            Err(defect) => defect.to_string(),
+        };
+        assert_eq!(said, expected, "{octets:?}");
+    }
+
+    #[test]
+    fn replies_are_read() {
+        check("250 2.1.0 Ok\r\n", "250 2.1.0 Ok | ");
+        check(
+            "250-2.1.0 a\r\n250 2.1.0 b\r\n354 x",
+            "250 2.1.0 a b | 354 x",
+        );
+        check("250\r\n", "250  | ");
+        check("250 ok\n", "250 ok | ");
+        // The class of the enhanced code is the reply's (RFC 2034 §4).
+        check("550 4.1.1 x\r\n", "550 4.1.1 x | ");
+        check("550 5.1.1234 x\r\n", "550 5.1.1234 x | ");
+    }
+
+    #[test]
+    fn replies_that_have_not_ended() {
+        for octets in ["", "2", "250", "250 ok", "250-ok\r\n", "250-ok\r\n250 ok\r"] {
+            check(octets, "more");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply() {
+        for octets in [
+            "\r\n",
+            "25\r\n",
+            "2x0 ok\r\n",
+            "650 ok\r\n",
+            "199 ok\r\n",
+            "250ok\r\n",
+        ] {
+            check(octets, "a reply without a code");
+        }
+        check("250-a\r\n251 b\r\n", "a reply with two codes");
+        check(&"2".repeat(2048), "a reply line of more than 2048 octets");
+        check(&"250-x\r\n".repeat(128), "a reply of more than 128 lines");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_words() {
+        let reply = format!("550 {}end\r\n", "word ".repeat(100));
+        let (reply, _) = HopReply::parse(reply.as_bytes()).unwrap().unwrap();
+        assert_eq!(reply.text(), "word ".repeat(80).trim_end());
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_a_reply_or_none(
+            octets in prop::collection::vec(
+                prop_oneof![Just(b'2'), Just(b'5'), Just(b'0'), Just(b'-'), Just(b' '),
+                    Just(b'\n'), Just(b'.'), any::<u8>()], 0..200),
+        ) {
+            if let Ok(Some((reply, length))) = HopReply::parse(&octets) {
+                prop_assert!(length <= octets.len() && (200..600).contains(&reply.code));
+                let passed_on = reply.to_string();
+                prop_assert!(passed_on.bytes().all(|octet| matches!(octet, b' '..=b'~')));
+                prop_assert!(passed_on.len() < 450);
+                // What arrives in two pieces is the same reply.
+                for cut in 0..length {
+                    prop_assert_eq!(HopReply::parse(&octets[..cut]), Ok(None));
+                }
+            }
+        }
     }
 }
