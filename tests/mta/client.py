@@ -9,9 +9,20 @@ import contextlib
 import heapq
 import itertools
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 import reading
+
+
+@dataclass
+class Attempt:
+    """One try to hand a message in."""
+
+    at: float
+    reply: str  # or what was lost
+    # The whole message was sent: whoever got it may keep it, whatever was heard.
+    whole: bool = False
 
 
 @dataclass
@@ -23,7 +34,6 @@ class Sent:
     share: str  # which way it takes: milter, smtp, lmtp
     phase: str
     padding: int = 0
-    # (when, reply or what was lost)
     attempts: list = field(default_factory=list)
     accepted: bool = False
     refused: str | None = None
@@ -34,7 +44,7 @@ class Sent:
 
 
 class Lost(ConnectionError):
-    """The connection went, or never came."""
+    """The connection went, or was of no use: the reply, or what happened, in words."""
 
 
 class Client:
@@ -47,52 +57,65 @@ class Client:
         self.connections, self.most = connections, most
         self.on_the_way = set()
         self._order = itertools.count()
-        self.started = self.finished = 0.0
 
     def arrived(self, id):
         self.on_the_way.discard(id)
 
     async def hand_in(self, messages):
         """Until each of them was accepted or refused."""
-        waiting = [(0.0, next(self._order), sent) for sent in messages]
-        heapq.heapify(waiting)
+        fresh, again = deque(messages), []
         left = {sent.id for sent in messages}
-        workers = [self._work(waiting, left) for _ in range(self.connections)]
-        await asyncio.gather(*workers)
+        await asyncio.gather(*(self._work(fresh, again, left) for _ in range(self.connections)))
 
-    async def _work(self, waiting, left):
+    async def _work(self, fresh, again, left):
         lines = {}
         while left:
-            now = time.time()
-            if not waiting or waiting[0][0] > now or len(self.on_the_way) >= self.most:
-                await asyncio.sleep(0.02)
+            sent = self._next(fresh, again)
+            if sent is None:
+                await asyncio.sleep(0.05)
                 continue
-            _, _, sent = heapq.heappop(waiting)
             await self._try(lines, sent)
             if sent.settled:
                 left.discard(sent.id)
             else:
-                heapq.heappush(waiting, (time.time() + self.retry, next(self._order), sent))
+                heapq.heappush(again, (time.time() + self.retry, next(self._order), sent))
         for line in lines.values():
             line.close()
 
+    def _next(self, fresh, again):
+        """What is due again goes first."""
+        if len(self.on_the_way) >= self.most:
+            return None
+        if again and again[0][0] <= time.time():
+            return heapq.heappop(again)[2]
+        return fresh.popleft() if fresh else None
+
     async def _try(self, lines, sent):
         self.on_the_way.add(sent.id)
-        try:
-            if sent.share not in lines:
-                lines[sent.share] = await Line.open(self.ports[sent.share])
-            reply = await asyncio.wait_for(lines[sent.share].send(sent, self.sender_of(sent.id)), 300)
-        except (OSError, asyncio.IncompleteReadError, ValueError, TimeoutError) as error:
-            if (line := lines.pop(sent.share, None)) is not None:
-                line.close()
-            sent.attempts.append((time.time(), f"lost: {error!r}"))
-            return
-        sent.attempts.append((time.time(), reply))
-        if reply.startswith("2"):
-            sent.accepted = True
-        elif reply.startswith("5"):
-            sent.refused = reply
+        attempt = await try_once(lines, self.ports[sent.share], sent, self.sender_of(sent.id))
+        if not attempt.reply.startswith("2"):
             self.arrived(sent.id)
+
+
+async def try_once(lines, port, sent, sender, head=b""):
+    """One attempt over the open line of `lines` to this port, or a new one; writes it down."""
+    attempt = Attempt(0.0, "")
+    sent.attempts.append(attempt)
+    try:
+        if port not in lines:
+            lines[port] = await Line.open(port)
+        attempt.reply = await asyncio.wait_for(
+            lines[port].send(sent, sender, attempt, head), 300)
+    except (OSError, asyncio.IncompleteReadError, ValueError, TimeoutError) as error:
+        if (line := lines.pop(port, None)) is not None:
+            line.close()
+        attempt.reply = str(error) if isinstance(error, Lost) else f"lost: {error!r}"
+    attempt.at = time.time()
+    if attempt.reply.startswith("2"):
+        sent.accepted = True
+    elif attempt.reply.startswith("5"):
+        sent.refused = attempt.reply
+    return attempt
 
 
 class Line:
@@ -123,11 +146,11 @@ class Line:
         while True:
             line = await self.reader.readline()
             if not line:
-                raise Lost("closed")
+                raise Lost("lost: closed")
             if line[3:4] != b"-":
                 return line.decode("utf-8", "replace").strip()
 
-    async def send(self, sent, sender, head=b""):
+    async def send(self, sent, sender, attempt, head=b""):
         """Pipelined (RFC 2920); gives the reply that decided. `head` stands above the message."""
         commands = [f"MAIL FROM:<{reading.reverse_path(sent.id)}>"]
         commands += [f"RCPT TO:<{recipient}>" for recipient in sent.recipients]
@@ -138,9 +161,10 @@ class Line:
             await self.say("RSET")
             return (bad or replies[-1:])[0]
         if bad:
-            # Somebody was refused: the whole message comes again. An empty message would be
-            # taken for the others, so the connection goes instead.
+            # Somebody was refused for now, so all of it comes again. Whatever was sent after 354
+            # would be a message for the others: the connection goes instead (RFC 5321 §4.1.1.5).
             raise Lost(bad[0])
         octets = head + reading.compose(sent.id, sender, sent.recipients, sent.padding)
         self.writer.write(octets.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        attempt.whole = True
         return await self.reply()

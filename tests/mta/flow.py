@@ -192,10 +192,15 @@ class Flow:
             part.schedule.active = active
 
     def queued(self):
-        """Pairs of id and recipient that are still in Postfix's queue."""
-        return {(reading.id_of_sender(message["sender"]), recipient["address"].lower())
-                for message in self.postfix.queue()
-                for recipient in message["recipients"]}
+        """Pairs of id and recipient that are still in Postfix's queue; without a recipient where
+        it is a report."""
+        pairs = set()
+        for message in self.postfix.queue():
+            for recipient in message["recipients"]:
+                address = recipient["address"]
+                pairs.add((reading.id_of_sender(message["sender"]), address.lower()))
+                pairs.add((reading.id_of_sender(address), None))
+        return pairs
 
     def open_kept(self):
         """Opens what the record kept with OpenSSL; returns (how many, what was wrong)."""
@@ -228,6 +233,7 @@ FROM = re.compile(r" (\w+): from=<from\+([^@>]+)@")
 DEFERRED = re.compile(r"postfix/(\S+)\[\d+\]: (\w+): to=<([^>]*)>.* status=deferred \((.*)\)$")
 # Postfix's own words for an acknowledgement that was cut off.
 CUT = "message may be sent more than once"
+AT_END = "(in reply to end of DATA command)"
 
 
 @dataclass

@@ -65,7 +65,8 @@ class Tally:
 
 
 class Ledger:
-    """`sent` are client.Sent, `record` a recorder.Record, `queued` pairs of id and recipient."""
+    """`sent` are client.Sent, `record` a recorder.Record, `queued` pairs of id and recipient
+    (None: a report about it)."""
 
     def __init__(self, sent, record, queued=(), calm=("calm",)):
         self.sent = {message.id: message for message in sent}
@@ -85,7 +86,16 @@ class Ledger:
         for message in self.sent.values():
             for recipient in message.recipients:
                 self._settle(message, recipient)
+            if message.phase in self.calm:
+                self._expect_calm(message)
         return self.tally
+
+    def _expect_calm(self, message):
+        """Without faults everything is taken at the first try."""
+        if len(message.attempts) > 1:
+            self._wrong(message.id, f"deferred without a fault: {message.attempts[0].reply}")
+        for fault in self.by_id[message.id]:
+            self._wrong(message.id, f"met by a fault in the calm: {fault.kind} {fault.detail}")
 
     def _enter(self, delivery):
         """Is it one of ours, for whom it was meant, and as it had to be?"""
@@ -144,10 +154,11 @@ class Ledger:
             self.tally.queued.append(Line(message.id, f"{recipient}: with the client"))
         elif (message.id, recipient) in self.queued:
             self.tally.queued.append(Line(message.id, f"{recipient}: in Postfix's queue"))
+        elif (message.id, None) in self.queued:
+            self.tally.queued.append(Line(message.id, f"{recipient}: its report is queued"))
         else:
             self._wrong(message.id, f"LOST for {recipient} by {message.share}, "
-                                    f"{len(message.attempts)} attempts, "
-                                    f"{message.attempts[-1:]}")
+                                    f"after {[a.reply for a in message.attempts]}")
 
     def _twice(self, message, recipient, copies):
         """Each copy after the first needs a fault between it and the one before."""
@@ -162,7 +173,7 @@ class Ledger:
                 self._wrong(message.id, f"twice for {recipient} by {message.share}, "
                             f"{after.at - before.at:.2f} s apart, and no fault that excuses it; "
                             f"faults: {told}; attempts: "
-                            f"{[(round(at - before.at, 2), r) for at, r in message.attempts]}")
+                            f"{[(round(a.at - before.at, 2), a.reply) for a in message.attempts]}")
                 continue
             self.tally.duplicates.append(Line(
                 message.id, f"for {recipient} by {message.share}: {fault.kind} {fault.detail}"))

@@ -52,7 +52,7 @@ class Disk:
         self.places = []
 
     def prepare(self, queue, state):
-        for place, mib in ((queue, 64), (state, 8)):
+        for place, mib in ((queue, 64), (state, 32)):
             ways.mount_tmpfs(place, mib)
             self.places.append(Path(place))
 
@@ -116,9 +116,13 @@ class Trouble:
         while True:
             await asyncio.sleep(KILL_EVERY + self.random.uniform(-1, 1))
             self.kills.append(time.time())
-            await asyncio.to_thread(self.flow.server.kill)
+            self.flow.server.kill()
             await asyncio.sleep(1)
-            await asyncio.shield(asyncio.to_thread(self.flow.server.start))
+            starting = asyncio.ensure_future(asyncio.to_thread(self.flow.server.start))
+            try:
+                await asyncio.shield(starting)
+            finally:
+                await starting
 
     async def _fill(self):
         while True:
@@ -156,14 +160,15 @@ def cut_off(flow, trouble, sent):
         return None
 
     for message in sent:
-        for at, reply in message.attempts:
-            if not reply.startswith(("2", "5")) and (kind := cause(at, 0.1)):
-                record.fault(kind, [message.id], detail=f"the client heard: {reply}", at=at)
+        for attempt in message.attempts:
+            if attempt.whole and attempt.reply[:1] not in "25" and (kind := cause(attempt.at, 0.1)):
+                record.fault(kind, [message.id], at=attempt.at,
+                             detail=f"the client heard: {attempt.reply}")
     for deferral in ways.deferrals(flow.postfix.said()):
-        lost = ways.CUT in deferral.why
-        said = " said: 4" in deferral.why
         kind = cause(deferral.at, 1.0)
-        if (lost and kind) or (said and kind == "full"):
+        cut = ways.CUT in deferral.why
+        refused = kind == "full" and ways.AT_END in deferral.why
+        if kind and (cut or refused):
             recipients = [deferral.recipient] if "lmtp" in deferral.service else []
             record.fault(kind, [deferral.id], recipients,
                          detail=f"Postfix: {deferral.why}", at=deferral.at)
@@ -241,6 +246,9 @@ def judge(flow, trouble, sent, given):
     if given.report:
         Path(given.report).write_text(tally.as_text())
     problems = [str(line) for line in tally.violations] + [f"{id}: {why}" for id, why in wrong]
+    in_calm = {message.id for message in sent if message.phase == "calm"}
+    problems += [f"{deferral.id}: deferred without a fault: {deferral.why}"
+                 for deferral in ways.deferrals(flow.postfix.said()) if deferral.id in in_calm]
     problems += unproven(faults, trouble, generations, given, opened)
     for problem in problems:
         print(f"VIOLATION {problem}")

@@ -12,6 +12,7 @@ another copy was taken, excuses a duplicate.
     cut-ack     everything is taken, and the connection cut before the reply
     stall       everything is taken, and the reply comes after `stall` seconds
     hang        everything is taken, and the reply after `hang` seconds, when nobody waits any more
+    hold        everything is taken, and the reply comes when the test sets `release`
 """
 
 import asyncio
@@ -97,7 +98,7 @@ class Sink:
 
     def __init__(self, protocol, record, schedule, stall=0.3, hang=30.0, name=None):
         self.protocol, self.record, self.schedule = protocol, record, schedule
-        self.stall, self.hang = stall, hang
+        self.stall, self.hang, self.release = stall, hang, asyncio.Event()
         self.name = name or protocol
         self.port = None
         self.connections = 0
@@ -233,10 +234,12 @@ class Session:
                                   + ["250 2.0.0 taken"] * len(taken))
             return
         self.take(self.recipients, read, octets, fault)
-        if fault in ("cut-ack", "stall", "hang"):
+        if fault in ("cut-ack", "stall", "hang", "hold"):
             self.noted(fault, read.id)
         if fault == "cut-ack":
             raise Cut
+        if fault == "hold":
+            await self.sink.release.wait()
         if fault in ("stall", "hang"):
             await asyncio.sleep(getattr(self.sink, fault))
         await self.reply_each(["250 2.0.0 taken"] * len(self.recipients))
