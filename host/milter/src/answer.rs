@@ -448,7 +448,7 @@ mod tests {
             way(&received, &disposition, NextHop::Some, "7f"),
             Way::Relay
         ));
-        let reply = format!("451 4.3.5 {reason} and no next hop is set (id=7f)");
+        let reply = format!("451 4.3.5 id=7f {reason} and no next hop is set");
         let expected = [Response::Reply(reply.into_bytes())];
         check(&received, delivery(), NextHop::None, &expected);
     }
@@ -601,10 +601,10 @@ mod tests {
         };
         assert_eq!(relayed(&reply(250), "7f").responses, [Response::Discard]);
         for (code, expected) in [
-            (451, "451 4.0.0 words (id=7f)"),
-            (550, "550 5.0.0 words (id=7f)"),
-            (354, "451 4.3.0 internal error; try again later (id=7f)"),
-            (0, "451 4.3.0 internal error; try again later (id=7f)"),
+            (451, "451 4.0.0 id=7f words"),
+            (550, "550 5.0.0 id=7f words"),
+            (354, "451 4.3.0 id=7f internal error; try again later"),
+            (0, "451 4.3.0 id=7f internal error; try again later"),
         ] {
             let expected = [Response::Reply(expected.into())];
             assert_eq!(relayed(&reply(code), "7f").responses, expected);

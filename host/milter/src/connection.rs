@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use waxseal_engine::Transaction;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::Recipient;
-use waxseal_relay::{Envelope, Replies};
+use waxseal_relay::{Envelope, Relay, Replies};
 use waxseal_service::{Ending, Processed, listen};
 
 use crate::Error;
 use crate::answer::{self, Answer, NextHop, Way};
 use crate::codec::{Command, Packets, Response};
 use crate::message::Received;
+use crate::received::Trace;
 use crate::server::Server;
 use crate::session::{Session, Step};
 
@@ -159,18 +160,25 @@ impl<'a> Connection<'a> {
         let server = self.server;
         let arrived = Instant::now();
         let id = server.service.new_id();
-        let hop = match server.relay {
-            Some(_) => NextHop::Some,
-            None => NextHop::None,
+        let (hop, trace) = match &server.relay {
+            Some(relay) => (NextHop::Some, Some(trace(server, relay))),
+            None => (NextHop::None, None),
         };
+        if trace.as_ref().is_some_and(|trace| trace.is_loop(&received)) {
+            return self.refuse(&looping()).await;
+        }
         let transaction = transaction(&received, hop);
         let processing = server.service.process(id.clone(), transaction);
-        let Some(processed) = self.meanwhile(arrived, processing).await? else {
+        let Some(mut processed) = self.meanwhile(arrived, processing).await? else {
             return self.answer(&too_late(&id)).await;
         };
         let answer = match answer::way(&received, &processed.outcome.disposition, hop, &id) {
             Way::Say(answer) => answer,
             Way::Relay => {
+                let disposition = &mut processed.outcome.disposition;
+                if let Some(trace) = trace {
+                    trace.mark(disposition, &received.session, &id);
+                }
                 let relaying = relay(server, &received, &processed, arrived);
                 match self.meanwhile(arrived, relaying).await? {
                     Some(reply) => answer::relayed(&reply, &id),
@@ -254,6 +262,22 @@ impl Drop for Connection<'_> {
 
 fn too_late(id: &str) -> Answer {
     answer::deferral("4.4.7", "not done in time; try again later", id)
+}
+
+/// RFC 3463: 5.4.6, routing loop detected.
+fn looping() -> Reply {
+    Reply {
+        code: 554,
+        enhanced: Some("5.4.6".to_owned()),
+        text: "mail goes in circles".to_owned(),
+    }
+}
+
+fn trace<'a>(server: &'a Server, relay: &'a Relay) -> Trace<'a> {
+    Trace {
+        hostname: &relay.settings().hostname,
+        listener: &server.settings.listener,
+    }
 }
 
 fn transaction(received: &Received, hop: NextHop) -> Transaction {

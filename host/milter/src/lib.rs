@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `codec`, `negotiation` | packets, commands, responses; what is agreed. No I/O |
 //! | `session`, `facts`, `message` | commands → a whole message with what is known of its session. No I/O |
-//! | `answer`, `edits`, `reply` | an outcome → responses. No I/O |
+//! | `answer`, `edits`, `reply`, `received` | an outcome → responses, or what goes around. No I/O |
 //! | `connection`, `server` | sockets and time |
 //!
 //! It decides nothing about mail and keeps nothing. On failure (of the MTA's octets, of time, of
@@ -26,6 +26,7 @@ mod error;
 mod facts;
 mod message;
 pub mod negotiation;
+mod received;
 mod reply;
 mod server;
 pub mod session;

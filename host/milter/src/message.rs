@@ -14,6 +14,12 @@ use crate::facts::text;
 use crate::negotiation::{Agreement, Steps};
 use crate::settings::Limits;
 
+/// Octets of all arguments of MAIL and RCPT: ten thousand long paths with parameters.
+const ENVELOPE: usize = 8 << 20;
+
+/// Header fields that are looked at; the policy's own limit is lower (`[limits] header-fields`).
+const FIELDS: usize = 100_000;
+
 /// A message under way.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -21,6 +27,8 @@ pub(crate) struct Draft {
     sender_path: Bytes,
     sender_parameters: Vec<EsmtpParameter>,
     recipients: Vec<Forward>,
+    /// Octets of the arguments so far.
+    envelope: usize,
     octets: Vec<u8>,
     fields: Vec<Range<usize>>,
     /// Where the body begins, once the header is complete.
@@ -56,16 +64,14 @@ pub struct Received {
 
 impl Draft {
     /// A message from MAIL's arguments. `host` completes addresses that have no domain.
-    pub(crate) fn new(mut arguments: Vec<Bytes>, host: Option<&str>) -> Self {
-        let path = match arguments.is_empty() {
-            true => Bytes::new(),
-            false => arguments.remove(0),
-        };
+    pub(crate) fn new(arguments: &[Bytes], host: Option<&str>) -> Self {
+        let (path, arguments) = split(arguments);
         let mut draft = Self {
             sender: None,
             sender_path: path.clone(),
             sender_parameters: Vec::new(),
             recipients: Vec::new(),
+            envelope: 0,
             octets: Vec::new(),
             fields: Vec::new(),
             body: None,
@@ -81,24 +87,25 @@ impl Draft {
                 );
             }
         }
-        draft.sender_parameters = draft.parameters(&arguments);
+        draft.sender_parameters = draft.parameters(arguments);
         draft
     }
 
     /// RCPT's arguments.
-    pub(crate) fn rcpt(&mut self, mut arguments: Vec<Bytes>, host: Option<&str>, limits: &Limits) {
+    pub(crate) fn rcpt(&mut self, arguments: &[Bytes], host: Option<&str>, limits: &Limits) {
         if self.recipients.len() >= limits.recipients {
             let text = format!("more than {} recipients", limits.recipients);
             // RFC 5321 §4.5.3.1.10: too many now; the client may send to fewer.
             return self.refuse(452, "4.5.3", &text);
         }
-        let path = match arguments.is_empty() {
-            true => Bytes::new(),
-            false => arguments.remove(0),
-        };
+        self.envelope += arguments.iter().map(Bytes::len).sum::<usize>();
+        if self.envelope > ENVELOPE {
+            return self.refuse(452, "4.5.3", "the envelope is too long");
+        }
+        let (path, arguments) = split(arguments);
         match address(&path, host) {
             Some(address) => {
-                let parameters = self.parameters(&arguments);
+                let parameters = self.parameters(arguments);
                 self.recipients.push(Forward {
                     recipient: Recipient {
                         address,
@@ -128,6 +135,10 @@ impl Draft {
         if !is_field(name, value) {
             let text = format!("not a header field: {}", text(name));
             self.refuse(550, "5.6.0", &text);
+        }
+        if self.fields.len() >= FIELDS {
+            let text = format!("more than {FIELDS} header fields");
+            self.refuse(552, "5.3.4", &text);
         }
         if !self.has_room(name.len() + value.len() + 4, limits) {
             return Ok(());
@@ -249,6 +260,14 @@ impl Received {
     }
 }
 
+/// The path, in octets of its own (the connection's buffer is not kept for it), and parameters.
+fn split(arguments: &[Bytes]) -> (Bytes, &[Bytes]) {
+    match arguments.split_first() {
+        Some((path, parameters)) => (Bytes::copy_from_slice(path), parameters),
+        None => (Bytes::new(), &[]),
+    }
+}
+
 /// RFC 5321 §4.5.5.
 fn is_null(path: &[u8]) -> bool {
     matches!(path, b"<>" | b"")
@@ -315,7 +334,7 @@ mod tests {
     }
 
     fn draft() -> Draft {
-        Draft::new(vec!["<a@example.org>".into()], None)
+        Draft::new(&["<a@example.org>".into()], None)
     }
 
     fn finish(draft: Draft) -> Result<Received, Reply> {
@@ -389,10 +408,36 @@ mod tests {
     fn recipients_are_bounded() {
         let mut draft = draft();
         for _ in 0..3 {
-            draft.rcpt(vec!["<b@example.net>".into()], None, &LIMITS);
+            draft.rcpt(&["<b@example.net>".into()], None, &LIMITS);
         }
         assert_eq!(draft.recipient_count(), 2);
         refused(draft, "452 4.5.3 more than 2 recipients");
+    }
+
+    #[test]
+    fn envelope_and_header_are_bounded_in_number_and_size() {
+        let limits = Limits {
+            message: usize::MAX,
+            held: usize::MAX,
+            recipients: usize::MAX,
+        };
+        let mut long = draft();
+        let parameter = Bytes::from(vec![b'x'; 1 << 20]);
+        for _ in 0..9 {
+            long.rcpt(
+                &["<b@example.net>".into(), parameter.clone()],
+                None,
+                &limits,
+            );
+        }
+        assert!(long.recipient_count() < 9);
+        refused(long, "452 4.5.3 the envelope is too long");
+        let mut many = draft();
+        for _ in 0..=FIELDS {
+            many.header(b"A", b"", Steps::LEADING_SPACE, &limits)
+                .unwrap();
+        }
+        refused(many, "552 5.3.4 more than 100000 header fields");
     }
 
     #[test]
@@ -429,11 +474,11 @@ mod tests {
     #[test]
     fn the_envelope() {
         let mut draft = Draft::new(
-            vec!["<>".into(), "BODY=8BITMIME".into(), "SMTPUTF8".into()],
+            &["<>".into(), "BODY=8BITMIME".into(), "SMTPUTF8".into()],
             None,
         );
         draft.rcpt(
-            vec!["<b@example.net>".into(), "NOTIFY=NEVER".into()],
+            &["<b@example.net>".into(), "NOTIFY=NEVER".into()],
             None,
             &LIMITS,
         );
@@ -448,7 +493,7 @@ mod tests {
         assert_eq!(recipient.address.to_string(), "b@example.net");
         assert_eq!(recipient.parameters[0].name, "NOTIFY");
         refused(
-            Draft::new(vec!["<nobody".into()], None),
+            Draft::new(&["<nobody".into()], None),
             "553 5.1.7 sender not understood: <nobody",
         );
     }

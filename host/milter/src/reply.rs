@@ -9,8 +9,8 @@ use waxseal_policy::plan::Reply;
 /// RFC 5321 §4.5.3.1.5: 512 octets with CRLF.
 const LINE: usize = 510;
 
-/// One line: code, enhanced code, text. The message's id stands at the end, so that whoever
-/// reads a bounce can ask what happened.
+/// One line: code, enhanced code, the message's id, text. The id is what whoever reads a bounce
+/// can ask about; a reply of the relay's has it already.
 pub(crate) fn octets(reply: &Reply, id: &str) -> Vec<u8> {
     let class = match reply.code {
         400..=499 => '4',
@@ -21,18 +21,19 @@ pub(crate) fn octets(reply: &Reply, id: &str) -> Vec<u8> {
         Some(enhanced) if is_enhanced(enhanced, class) => enhanced.clone(),
         _ => format!("{class}.0.0"),
     };
-    let end = format!(" (id={id})");
-    let start = format!("{} {enhanced} ", reply.code);
-    let room = LINE.saturating_sub(start.len() + end.len());
+    let named = format!("id={id}");
+    let mut line = format!("{} {enhanced} ", reply.code);
+    if !reply.text.starts_with(&named) {
+        line += &format!("{named} ");
+    }
+    let room = LINE.saturating_sub(line.len());
     // RFC 5321 §4.2: printable US-ASCII.
     let printable = reply.text.chars().map(|c| match c {
         ' '..='~' => c,
         _ if c.is_control() => ' ',
         _ => '?',
     });
-    let mut line = start;
     line.extend(printable.take(room));
-    line.push_str(&end);
     line.replace('%', "%%").into_bytes()
 }
 
@@ -74,15 +75,16 @@ mod tests {
 
     #[test]
     fn replies_are_one_line_that_every_mta_takes() {
-        check(550, Some("5.7.1"), "no", "550 5.7.1 no (id=7f)");
-        check(451, None, "later", "451 4.0.0 later (id=7f)");
-        check(550, Some("4.7.1"), "no", "550 5.0.0 no (id=7f)");
-        check(550, Some("5.7"), "no", "550 5.0.0 no (id=7f)");
+        check(550, Some("5.7.1"), "no", "550 5.7.1 id=7f no");
+        check(451, None, "later", "451 4.0.0 id=7f later");
+        check(550, Some("4.7.1"), "no", "550 5.0.0 id=7f no");
+        check(550, Some("5.7.1"), "id=7f no", "550 5.7.1 id=7f no");
+        check(550, Some("5.7"), "no", "550 5.0.0 id=7f no");
         check(
             550,
             Some("5.7.1"),
             "100% a\r\n250 b é",
-            "550 5.7.1 100%% a  250 b ? (id=7f)",
+            "550 5.7.1 id=7f 100%% a  250 b ?",
         );
     }
 
@@ -93,7 +95,7 @@ mod tests {
                 code,
                 None,
                 "fine",
-                "451 4.3.0 internal error; try again later (id=7f)",
+                "451 4.3.0 id=7f internal error; try again later",
             );
         }
     }
@@ -107,6 +109,6 @@ mod tests {
         };
         let octets = octets(&reply, "7f");
         assert_eq!(octets.len(), LINE);
-        assert!(octets.ends_with(b"x (id=7f)"));
+        assert!(octets.starts_with(b"550 5.0.0 id=7f xx"));
     }
 }

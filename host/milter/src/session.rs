@@ -98,7 +98,7 @@ impl Session {
             }
             Command::Mail(arguments) => {
                 self.macros.begin_message();
-                self.message = Some(Draft::new(arguments, self.macros.value("j")));
+                self.message = Some(Draft::new(&arguments, self.macros.value("j")));
             }
             Command::EndOfBody(octets) => return self.end(&octets, agreed),
             Command::Unknown => {}
@@ -121,7 +121,7 @@ impl Session {
         let draft = draft.ok_or(Error::OutOfOrder("part of a message without MAIL"))?;
         match command {
             Command::Rcpt(arguments) => {
-                draft.rcpt(arguments, self.macros.value("j"), &self.limits);
+                draft.rcpt(&arguments, self.macros.value("j"), &self.limits);
             }
             Command::Header { name, value } => {
                 draft.header(&name, &value, agreed.steps, &self.limits)?;

@@ -36,6 +36,7 @@ mod two_phases;
 mod xtext;
 
 pub use capabilities::Capabilities;
+pub use date::rfc5322;
 pub use error::Error;
 pub use relay::{Envelope, Relay, Replies};
 pub use reply::{Defect, HopReply};

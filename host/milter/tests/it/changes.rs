@@ -168,7 +168,7 @@ fn an_mta_that_grants_nothing_still_gets_its_mail_through() {
     mta.until("mail", &Queued::asking("nothing"));
     assert_eq!(words(&mta.message(&Queued::asking("nothing"))), "a");
     assert_eq!(words(&mta.message(&Queued::asking("discard"))), "d");
-    let reason = "the MTA does not grant this filter the changes and no next hop is set (id=";
+    let reason = "the MTA does not grant this filter the changes and no next hop is set";
     let said = mta.message(&Queued::asking("edit"));
     replied(&said, &format!("451 4.3.5 {reason}"));
     // The filter hears from the host that nobody could hold the message.

@@ -64,16 +64,13 @@ fn what_is_out_of_order_or_malformed_ends_the_connection() {
 
 #[test]
 fn silence_is_not_waited_for_without_end() {
-    let gateway = Gateway::with(|options| {
-        options.listener.timeouts.packet = Duration::from_millis(50);
-        options.listener.timeouts.idle = Duration::from_millis(200);
-    });
+    let short = Duration::from_secs(1);
+    let gateway = Gateway::with(|options| options.listener.timeouts.packet = short);
     let mut half = Mta::open(gateway.address);
     half.throw(b"\0\0\0\x0dO\0\0");
     assert!(half.ended());
-    let mut idle = Mta::connect(gateway.address, MODERN);
-    assert!(idle.ended());
-    still_serves(&gateway);
+    let gateway = Gateway::with(|options| options.listener.timeouts.idle = short);
+    assert!(Mta::open(gateway.address).ended());
 }
 
 #[test]
@@ -86,22 +83,22 @@ fn what_is_too_much_is_refused_by_name() {
     mta.until("mail", &Queued::asking("nothing"));
     let mut long = Queued::asking("nothing");
     long.body = vec![b'x'; 200_000];
-    let reply = "552 5.3.4 the message has more than 100000 octets (id=";
+    let reply = "552 5.3.4 the message has more than 100000 octets";
     replied(&mta.message(&long), reply);
     let mut many = Queued::asking("nothing");
     many.recipients = vec!["<bob@example.net>".into(); 4];
-    replied(&mta.message(&many), "452 4.5.3 more than 3 recipients (id=");
+    replied(&mta.message(&many), "452 4.5.3 more than 3 recipients");
     let mut nobody = Queued::asking("nothing");
     nobody.sender = "<alice>@".into();
     replied(
         &mta.message(&nobody),
-        "553 5.1.7 sender not understood: <alice>@ (id=",
+        "553 5.1.7 sender not understood: <alice>@",
     );
     nobody = Queued::asking("nothing");
     nobody.recipients.push("<bob@>".into());
     replied(
         &mta.message(&nobody),
-        "553 5.1.3 recipient not understood: <bob@> (id=",
+        "553 5.1.3 recipient not understood: <bob@>",
     );
     // Of what is refused nothing is kept.
     assert_eq!(words(&mta.message(&Queued::asking("nothing"))), "a");
@@ -120,7 +117,7 @@ fn messages_of_all_connections_have_a_bound_together() {
     let said = second.message(&long);
     replied(
         &said,
-        "452 4.3.1 too many messages at a time; try again later (id=",
+        "452 4.3.1 too many messages at a time; try again later",
     );
     assert_eq!(words(&first.end_of_message()), "a");
     assert_eq!(words(&second.message(&long)), "a");

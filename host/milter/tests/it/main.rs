@@ -7,5 +7,6 @@ mod gateway;
 mod hostile;
 mod miltertest;
 mod mta;
+mod next_hop;
 mod policy;
 mod stages;

@@ -1,0 +1,167 @@
+//! The trace field of what we re-inject (RFC 5321 §4.4), and mail that goes in circles (§6.3).
+//!
+//! An MTA does not show us the Received field that it puts on a message, so that what goes around
+//! it would not say whom it came from. And what comes back through the same listener, because its
+//! re-injection is filtered again, could not be told from new mail.
+
+use std::time::SystemTime;
+
+use waxseal_engine::Disposition;
+use waxseal_message::Message;
+use waxseal_policy::transaction::Session;
+use waxseal_relay::rfc5322;
+
+use crate::edits::FieldView;
+use crate::message::Received;
+
+/// How often a message may have come through one listener: a list behind an alias comes twice.
+const MOST: usize = 2;
+
+/// Who writes the field.
+pub(crate) struct Trace<'a> {
+    pub(crate) hostname: &'a str,
+    pub(crate) listener: &'a str,
+}
+
+impl Trace<'_> {
+    /// Has the message come this way too often?
+    pub(crate) fn is_loop(&self, received: &Received) -> bool {
+        let by = self.by();
+        let ours = (0..received.fields.len())
+            .map(|index| FieldView::of(received.field(index)))
+            .filter(|field| field.name.eq_ignore_ascii_case(b"received"))
+            .filter(|field| unfolded(field.value).contains(&by));
+        ours.count() > MOST
+    }
+
+    /// Puts the field on what goes to the next hop.
+    pub(crate) fn mark(&self, disposition: &mut Disposition, session: &Session, id: &str) {
+        let Disposition::Deliver(delivery) = disposition else {
+            return;
+        };
+        let value = self.value(session, id, SystemTime::now());
+        for copy in &mut delivery.copies {
+            copy.message = marked(&copy.message, &value);
+        }
+    }
+
+    fn by(&self) -> String {
+        format!(
+            "by {} (waxseal/{})",
+            safe(self.hostname),
+            safe(self.listener)
+        )
+    }
+
+    fn value(&self, session: &Session, id: &str, time: SystemTime) -> String {
+        let helo = session.helo.as_deref().unwrap_or("unknown");
+        let name = session.client_name.as_deref().unwrap_or("unknown");
+        let ip = session.client_ip.map(|ip| match ip.to_canonical() {
+            std::net::IpAddr::V4(ip) => format!(" [{ip}]"),
+            std::net::IpAddr::V6(ip) => format!(" [IPv6:{ip}]"),
+        });
+        format!(
+            "from {} ({}{}) {} id {}; {}",
+            safe(helo),
+            safe(name),
+            ip.unwrap_or_default(),
+            self.by(),
+            safe(id),
+            rfc5322(time),
+        )
+    }
+}
+
+/// The value has no control character, so that the message takes it.
+fn marked(message: &Message, value: &str) -> Message {
+    let marked = message.with_field_added("Received", value);
+    marked.unwrap_or_else(|_| message.clone())
+}
+
+/// A name as it may stand in a trace field: whatever could end a token or begin a comment goes.
+fn safe(name: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
+    let name = name.chars().take(255);
+    name.map(|c| if is_safe(c) { c } else { '?' }).collect()
+}
+
+/// White space and folds as one space.
+fn unfolded(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::message::Draft;
+    use crate::negotiation::{Actions, Agreement, Steps};
+    use crate::settings::Limits;
+
+    const TRACE: Trace<'_> = Trace {
+        hostname: "gw.example.org",
+        listener: "mx",
+    };
+
+    fn session() -> Session {
+        Session {
+            helo: Some("laptop(x)".into()),
+            client_name: Some("client.example".into()),
+            client_ip: Some("::ffff:192.0.2.1".parse().unwrap()),
+            ..Session::default()
+        }
+    }
+
+    #[test]
+    fn the_field_says_whom_it_came_from() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_795_532_400);
+        assert_eq!(
+            TRACE.value(&session(), "7f", time),
+            "from laptop?x? (client.example [192.0.2.1]) by gw.example.org (waxseal/mx) id 7f; \
+             Tue, 24 Nov 2026 15:00:00 +0000"
+        );
+        let nothing = TRACE.value(&Session::default(), "7f", time);
+        assert!(
+            nothing.starts_with("from unknown (unknown) by gw"),
+            "{nothing}"
+        );
+    }
+
+    /// A message that came this way so often, its fields folded as they are when it comes back.
+    fn rounds(rounds: usize) -> Received {
+        let limits = waxseal_message::Limits::default();
+        let mut message = Message::parse("Subject: x\r\n\r\n", &limits).unwrap();
+        for _ in 0..rounds {
+            let value = TRACE.value(&session(), "7f", UNIX_EPOCH);
+            message = marked(&message, &value);
+        }
+        let mut draft = Draft::new(&["<a@example.org>".into()], None);
+        for field in message.fields() {
+            let value = field.raw_value().strip_suffix(b"\r\n").unwrap();
+            let (name, limits) = (field.name().as_bytes(), Limits::default());
+            draft
+                .header(name, value, Steps::LEADING_SPACE, &limits)
+                .unwrap();
+        }
+        let agreed = Agreement {
+            version: 6,
+            actions: Actions(0),
+            steps: Steps::LEADING_SPACE,
+        };
+        draft.finish(agreed, None, Session::default()).unwrap()
+    }
+
+    #[test]
+    fn what_comes_back_again_and_again_is_a_loop() {
+        assert!(!TRACE.is_loop(&rounds(0)));
+        assert!(!TRACE.is_loop(&rounds(MOST)));
+        assert!(TRACE.is_loop(&rounds(MOST + 1)));
+        let other = Trace {
+            listener: "submission",
+            ..TRACE
+        };
+        assert!(!other.is_loop(&rounds(MOST + 1)));
+    }
+}
