@@ -31,6 +31,9 @@ SECRET = [f"e{n}@{reading.SECRET_DOMAIN}" for n in range(8)]  # the last two hav
 OPEN = [f"o{n}@{reading.OPEN_DOMAIN}" for n in range(8)]
 MISBEHAVE = Path(__file__).resolve().parents[1] / "fixtures" / "misbehave.wasm"
 
+# Seconds; more than twice the next hop's time-out, for that is how long a final dot may take.
+HANG = 14
+
 # Retries come soon, and one failure does not stop a whole destination.
 POSTFIX = {
     "enable_long_queue_ids": "yes",
@@ -143,8 +146,8 @@ class Flow:
         policies.flip(next(iter(versions or {"a": ""})))
         record = Record()
         schedules = {name: Schedule(seed, rates or {}) for name in ("smtp", "lmtp", "hop")}
-        sinks = {protocol: Sink(protocol, record, schedules[protocol], hang=8, name=f"{protocol}-sink")
-                 for protocol in ("smtp", "lmtp")}
+        sinks = {protocol: Sink(protocol, record, schedules[protocol], hang=HANG,
+                                name=f"{protocol}-sink") for protocol in ("smtp", "lmtp")}
         for sink in sinks.values():
             await sink.start()
         if queue_first:
@@ -152,7 +155,7 @@ class Flow:
         postfix = Postfix(workshop.directory, "gate", "gate.ours.example", POSTFIX | {
             "relayhost": f"[127.0.0.1]:{sinks['smtp'].port}"} | (settings or {}))
         again = postfix.smtpd("smtpd_milters=", "content_filter=")
-        hop = Hop("hop", ("127.0.0.1", again), record, schedules["hop"], hang=8)
+        hop = Hop("hop", ("127.0.0.1", again), record, schedules["hop"], hang=HANG)
         await hop.start()
         server = Server(workshop.directory, policies.link, extra=(
             f'[limits]\nworkers = {workers}\n\n[reload]\nwatch = true\n{reload}\n{extra}'))

@@ -7,6 +7,8 @@ from Waxseal to the Postfix behind it. It changes nothing; it refuses, cuts, or 
     stall     the reply is held for `stall` seconds
     hang      the reply is held until nobody waits any more, then the connection is cut
 
+And, drawn by nobody, `gave-up`: the client closed the connection before the reply came.
+
 BDAT is not understood: the server must not offer CHUNKING; nor TLS.
 """
 
@@ -65,6 +67,9 @@ class Wire:
     async def run(self):
         both = [asyncio.ensure_future(self.upstream()), asyncio.ensure_future(self.downstream())]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if both[0].done() and self.at_end:
+            # The client had enough of waiting, and the server has the message.
+            self.noted("gave-up")
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)

@@ -6,6 +6,8 @@ A duplicate is excused only by a fault that names its message, lies between the 
 can have cut off an acknowledgement:
 
     cut-ack, hang   the reply of the next hop did not come
+    cut-some        LMTP: not for these recipients
+    gave-up         it came when nobody waited any more
     dot             SMTP and milter: another copy was refused after this one was taken
     killed, full    Waxseal was killed, or the disk was full, while the client waited for its reply
 
@@ -20,7 +22,7 @@ import reading
 # Logs of other programs have whole seconds, and what a killed process had sent already is still
 # read by the next hop, late on a loaded machine.
 SLACK = 4.0
-CUTS = {"cut-ack", "hang", "killed", "full"}
+CUTS = {"cut-ack", "cut-some", "hang", "gave-up", "killed", "full"}
 
 
 @dataclass

@@ -10,9 +10,13 @@ another copy was taken, excuses a duplicate.
     some        LMTP: 451 for one recipient, 250 for the others; SMTP: as dot
     drop        the connection is cut in the midst of the message; nothing is taken
     cut-ack     everything is taken, and the connection cut before the reply
+    cut-some    LMTP: the same after the reply for the first recipient; SMTP: as cut-ack
     stall       everything is taken, and the reply comes after `stall` seconds
     hang        everything is taken, and the reply after `hang` seconds, when nobody waits any more
     hold        everything is taken, and the reply comes when the test sets `release`
+
+And, drawn by nobody, `gave-up`: whoever sent a message had closed the connection when the reply to
+it came.
 """
 
 import asyncio
@@ -234,6 +238,13 @@ class Session:
                                   + ["250 2.0.0 taken"] * len(taken))
             return
         self.take(self.recipients, read, octets, fault)
+        if fault == "cut-some" and (self.sink.protocol == "smtp" or len(self.recipients) < 2):
+            fault = "cut-ack"
+        if fault == "cut-some":
+            heard, *self.recipients = self.recipients
+            self.noted(fault, read.id)
+            await self.reply_each([f"250 2.0.0 taken for {heard}"])
+            raise Cut
         if fault in ("cut-ack", "stall", "hang", "hold"):
             self.noted(fault, read.id)
         if fault == "cut-ack":
@@ -242,6 +253,8 @@ class Session:
             await self.sink.release.wait()
         if fault in ("stall", "hang"):
             await asyncio.sleep(getattr(self.sink, fault))
+        if self.reader.at_eof():
+            self.noted("gave-up", read.id)
         await self.reply_each(["250 2.0.0 taken"] * len(self.recipients))
 
     async def reply_each(self, replies):
