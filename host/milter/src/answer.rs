@@ -267,12 +267,10 @@ fn envelope(
 ) -> Result<Vec<Response>, Cannot> {
     let mut responses = Vec::new();
     responses.extend(sender(received, delivery, opened)?);
-    let had = |address: &Address| {
-        let mut recipients = received.recipients.iter();
-        recipients.any(|had| had.recipient.address == *address)
-    };
+    let had = received.recipients.iter().map(|r| &r.recipient.address);
+    let had: BTreeSet<&Address> = had.collect();
     let has: BTreeSet<&Address> = copy.recipients.iter().map(|r| &r.address).collect();
-    for added in copy.recipients.iter().filter(|r| !had(&r.address)) {
+    for added in copy.recipients.iter().filter(|r| !had.contains(&r.address)) {
         granted(received, &[Actions::ADD_RECIPIENTS])?;
         let parameters = parameters(&added.parameters);
         if parameters.is_some() {

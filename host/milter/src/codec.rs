@@ -28,6 +28,13 @@ impl Packets {
         &mut self.buffer
     }
 
+    /// Keeps no room for packets as long as those of the past.
+    pub fn release(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+    }
+
     /// Nothing of a packet is there yet.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()

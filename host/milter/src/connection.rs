@@ -79,11 +79,17 @@ impl<'a> Connection<'a> {
             match self.session.take(command)? {
                 Step::Silence => {}
                 Step::Say(response) => self.say(&response).await?,
-                Step::Refuse(reply) => self.refuse(&reply).await?,
-                // Its octets count until we are done with it.
-                Step::Decide(received) => self.decide(*received).await?,
+                Step::Refuse(reply) => {
+                    self.refuse(&reply).await?;
+                    self.release();
+                }
+                Step::Decide(received) => {
+                    self.decide(*received).await?;
+                    self.release();
+                }
                 Step::Close => break,
             }
+            // After all that: the octets of a message count until we are done with it.
             self.account();
         }
         Ok(())
@@ -143,9 +149,13 @@ impl<'a> Connection<'a> {
         });
         written.await.map_err(|_| Error::Silence(patience))??;
         self.out.clear();
-        // A body's worth is not kept for the rest of a long session.
-        self.out.shrink_to(2 * WRITE);
         Ok(())
+    }
+
+    /// What a message needed is not kept while a session idles.
+    fn release(&mut self) {
+        self.out = Vec::new();
+        self.packets.release();
     }
 
     /// A message that was wrong before the policy could see it.

@@ -66,10 +66,7 @@ pub(crate) fn responses(
 ) -> Result<Vec<Response>, Inexpressible> {
     let edits = edits(old, new);
     let field = |index: usize| header_field(&new[index], steps);
-    let nth = |index: usize| -> u32 {
-        let above = old[..=index].iter();
-        number(above.filter(|field| field.has_name_of(&old[index])).count())
-    };
+    let nth = numbers(old);
     let mut responses = Vec::with_capacity(edits.len());
     // Below all others: their order is that of sending.
     for edit in &edits {
@@ -82,13 +79,24 @@ pub(crate) fn responses(
     }
     for edit in edits.iter().rev() {
         responses.push(match *edit {
-            Edit::Change(at, from) => Response::ChangeHeader(nth(at), field(from)?),
-            Edit::Delete(at) => Response::DeleteHeader(nth(at), old[at].name.to_vec()),
+            Edit::Change(at, from) => Response::ChangeHeader(nth[at], field(from)?),
+            Edit::Delete(at) => Response::DeleteHeader(nth[at], old[at].name.to_vec()),
             Edit::Insert(at, _) if at == old.len() => continue,
             Edit::Insert(at, from) => Response::InsertHeader(place(at), field(from)?),
         });
     }
     Ok(responses)
+}
+
+/// Which of its name each field is, from 1 at the top.
+fn numbers(fields: &[FieldView<'_>]) -> Vec<u32> {
+    let mut counts: HashMap<Vec<u8>, u32> = HashMap::new();
+    let numbers = fields.iter().map(|field| {
+        let count = counts.entry(field.name.to_ascii_lowercase()).or_default();
+        *count += 1;
+        *count
+    });
+    numbers.collect()
 }
 
 /// MTAs do not show us the Received that they add, but count it when they insert: 0 is above

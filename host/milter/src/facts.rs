@@ -119,7 +119,7 @@ fn verified(macros: &Macros) -> bool {
 
 /// Names that the MTA did not find: `unknown` (Postfix), an address in brackets (Sendmail).
 fn resolved(name: &[u8]) -> Option<String> {
-    let name = text(name);
+    let name = host(name);
     let found = !name.is_empty() && name != "unknown" && !name.starts_with('[');
     found.then_some(name)
 }
@@ -132,6 +132,11 @@ fn ip(address: &[u8]) -> Option<IpAddr> {
         _ => text,
     };
     text.parse().ok()
+}
+
+/// A host's name as a peer gives it (RFC 5321 §4.5.3.1.2: 255 octets), within reason.
+pub(crate) fn host(octets: &[u8]) -> String {
+    text(octets).chars().take(512).collect()
 }
 
 pub(crate) fn text(octets: &[u8]) -> String {

@@ -8,7 +8,7 @@ use waxseal_policy::plan::Reply;
 
 use crate::Error;
 use crate::codec::{Command, Response};
-use crate::facts::{Client, Macros, text};
+use crate::facts::{Client, Macros, host};
 use crate::message::{Draft, Received};
 use crate::negotiation::{Agreement, Steps};
 use crate::settings::Limits;
@@ -94,7 +94,7 @@ impl Session {
             }
             Command::Helo(name) => {
                 self.end_message();
-                self.client.get_or_insert_default().helo = Some(text(&name));
+                self.client.get_or_insert_default().helo = Some(host(&name));
             }
             Command::Mail(arguments) => {
                 self.macros.begin_message();
