@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use waxseal_policy::transaction::Recipient;
 
+use crate::Error;
 use crate::answer::{Answer, Step, deferral, deferred};
 use crate::letter::Letter;
 use crate::pool::Pool;
@@ -35,6 +36,7 @@ pub(crate) struct Begun {
 
 /// The next hop has the content, and waits for its end.
 pub(crate) struct Sent {
+    id: String,
     pool: Arc<Pool>,
     session: Session,
     accepted: Vec<Recipient>,
@@ -133,6 +135,7 @@ impl Begun {
     pub(crate) async fn content(mut self) -> Result<Sent, Answers> {
         match self.session.content(&self.letter.slices()).await {
             Ok(()) => Ok(Sent {
+                id: self.letter.id,
                 pool: self.pool,
                 session: self.session,
                 accepted: self.accepted,
@@ -154,9 +157,7 @@ impl Sent {
         let replies = match self.session.end(self.accepted.len()).await {
             Ok(replies) => replies,
             Err(error) => {
-                // The one place where a message may be delivered twice by a fault.
-                tracing::warn!(%error, hop = self.pool.settings.name,
-                    "the final dot was not answered: a retry may deliver again");
+                self.name_unsure(&error);
                 return same(self.accepted, &Answer::Deferred(deferral(&error)));
             }
         };
@@ -170,6 +171,20 @@ impl Sent {
             [answer] => same(self.accepted, answer),
             _ => self.accepted.into_iter().zip(answers).collect(),
         }
+    }
+}
+
+impl Sent {
+    /// Between the final dot and its answer nobody knows whose the message is: a retry may deliver
+    /// it again.
+    fn name_unsure(&self, error: &Error) {
+        let hop = &self.pool.settings.name;
+        for recipient in &self.accepted {
+            let (id, recipient) = (&self.id, &recipient.address);
+            tracing::warn!(id, %recipient, hop, %error, "may have a copy of a message that was not taken");
+        }
+        let count = self.accepted.len() as u64;
+        metrics::counter!("waxseal_relay_unsure_total", "hop" => hop.clone()).increment(count);
     }
 }
 

@@ -15,6 +15,8 @@ const RECIPIENTS: usize = 100;
 /// A message for some recipients.
 #[derive(Clone)]
 pub(crate) struct Letter {
+    /// Names the message in our logs.
+    pub(crate) id: String,
     pub(crate) message: Message,
     pub(crate) sender: Option<Address>,
     pub(crate) recipients: Vec<Recipient>,
@@ -279,6 +281,7 @@ mod tests {
 
     fn letter(to: &str, mail: &str, rcpt: &str, octets: &[u8]) -> Letter {
         Letter {
+            id: "ID1".to_owned(),
             message: Message::parse(octets.to_vec(), &Limits::UNLIMITED).unwrap(),
             sender: Some(Address::parse("alice@example.org").unwrap()),
             recipients: vec![Recipient {

@@ -15,6 +15,16 @@
 //! | which parameters go on, and can this content be sent? | `letter.rs` |
 //! | commands, time-outs, STARTTLS | `session.rs`, `tls.rs` |
 //! | how many connections, and which are used again | `pool.rs` |
+//!
+//! Metrics, each with the label `hop`, the next hop's name in the settings:
+//!
+//! | name | what |
+//! |---|---|
+//! | `waxseal_relay_seconds` | how long carrying out took |
+//! | `waxseal_relay_replies_total` | replies that front ends were given, by `class` (`2yz`, `4yz`, `5yz`) |
+//! | `waxseal_relay_connections`, `waxseal_relay_connections_total` | open now, opened ever |
+//! | `waxseal_relay_taken_in_part_total` | recipients who had a copy when the message was deferred |
+//! | `waxseal_relay_unsure_total` | recipients whose final dot was not answered |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod answer;

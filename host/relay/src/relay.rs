@@ -156,6 +156,7 @@ fn same(envelope: &Envelope, replies: Replies, reply: Reply) -> Vec<Reply> {
 fn letters(envelope: &Envelope, delivery: &Delivery) -> Vec<Letter> {
     let parameters = SenderParameters::of(&envelope.sender_parameters);
     let letter = |copy: &OutgoingCopy| Letter {
+        id: envelope.id.clone(),
         message: copy.message.clone(),
         sender: delivery.sender.clone(),
         recipients: copy.recipients.clone(),

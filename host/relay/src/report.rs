@@ -76,6 +76,7 @@ pub(crate) fn letter(
     };
     let message = Message::parse(report.write().into_bytes(), &Limits::UNLIMITED);
     Letter {
+        id: envelope.id.clone(),
         message: message.expect("a message is only refused by limits"),
         sender: None,
         recipients: vec![Recipient {

@@ -264,10 +264,17 @@ impl Served {
             act => return self.act(act, "").await.map(|_| ()),
         }
         let mut text = b"\r\n".to_vec();
-        while !text.ends_with(b"\r\n.\r\n") {
-            text.push(self.octet().await?);
-        }
-        text.truncate(text.len() - 3);
+        let end = loop {
+            let from = text.len().saturating_sub(4);
+            self.fill().await?;
+            text.append(&mut self.input);
+            let mut places = text[from..].windows(5);
+            if let Some(at) = places.position(|octets| octets == b"\r\n.\r\n") {
+                break from + at + 2;
+            }
+        };
+        self.input = text.split_off(end + 3);
+        text.truncate(end);
         taken.octets = unstuffed(&text);
         let asked = match self.offers.is_lmtp {
             true => taken.recipients.clone(),
@@ -323,7 +330,9 @@ impl Served {
             Act::Drop | Act::TakeAndDrop => Err(End),
             Act::Stall => {
                 // Until the other side gives up.
-                while self.octet().await.is_ok() {}
+                while self.fill().await.is_ok() {
+                    self.input.clear();
+                }
                 Err(End)
             }
             Act::Babble => loop {
@@ -344,7 +353,8 @@ impl Served {
     async fn line(&mut self) -> Result<String, End> {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
-            line.push(self.octet().await?);
+            self.fill().await?;
+            line.push(self.input.remove(0));
         }
         line.truncate(line.len() - 2);
         let line = String::from_utf8(line).unwrap();
@@ -354,18 +364,17 @@ impl Served {
         Ok(line)
     }
 
-    async fn octet(&mut self) -> Result<u8, End> {
+    /// Reads more if there is nothing left.
+    async fn fill(&mut self) -> Result<(), End> {
         if self.input.is_empty() {
-            let mut block = vec![0; 65536];
-            let length = self.stream.read(&mut block).await.map_err(|_| End)?;
-            if length == 0 {
-                return Err(End);
-            }
-            block.truncate(length);
-            block.reverse();
-            self.input = block;
+            self.input = vec![0; 65536];
+            let length = self.stream.read(&mut self.input).await.map_err(|_| End)?;
+            self.input.truncate(length);
         }
-        self.input.pop().ok_or(End)
+        match self.input.is_empty() {
+            true => Err(End),
+            false => Ok(()),
+        }
     }
 }
 
