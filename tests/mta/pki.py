@@ -48,7 +48,7 @@ class Authority:
             f"subjectAltName=email:{address}\n")
         name = address.split("@")[0]
         run("openssl", "req", "-new", "-newkey", *ALGORITHMS[algorithm], "-nodes",
-            "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+            "-subj", f"/CN={address}", "-keyout", key, "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.key,
             "-set_serial", self._serial, "-days", 29, "-sha256", "-extfile", extensions,
             "-out", certificate)
