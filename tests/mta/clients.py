@@ -73,7 +73,7 @@ class Engine:
 class Nss(Engine):
     name = "nss"
 
-    def __init__(self, directory, identity, root):
+    def __init__(self, directory, identity, root, key):
         home = Path(directory) / "nss"
         home.mkdir()
         self.database = f"sql:{home}"
@@ -110,7 +110,7 @@ class Nss(Engine):
 class Gpgsm(Engine):
     name = "gpgsm"
 
-    def __init__(self, directory, identity, root):
+    def __init__(self, directory, identity, root, key):
         # Short: the path of the agent's socket has a limit.
         self.home = Path(tempfile.mkdtemp(prefix="gsm", dir="/tmp"))
         mark = run("openssl", "x509", "-in", root, "-noout", "-fingerprint", "-sha1").decode()
@@ -121,8 +121,11 @@ class Gpgsm(Engine):
             "pinentry-mode loopback\n")
         self.env = os.environ | {"GNUPGHOME": str(self.home), "LC_ALL": "C"}
         run("gpgsm", "--import", root, env=self.env)
-        self.imported = call("gpgsm", "--passphrase-fd", "0", "--import", identity.p12,
-                             env=self.env, stdin=f"{PASSPHRASE}\n".encode())
+        if key in DECRYPTS[self.name]:
+            run("gpgsm", "--passphrase-fd", "0", "--import", identity.p12, env=self.env,
+                stdin=f"{PASSPHRASE}\n".encode())
+        else:       # its import of an EC key ends in a segmentation fault
+            run("gpgsm", "--import", identity.certificate, env=self.env)
 
     def _output(self, what, octets, *more):
         with tempfile.TemporaryDirectory() as directory:

@@ -52,11 +52,12 @@ class Gateway:
     results_before = "dkim=none"    # what a check before Waxseal wrote
     reports_return_content = False
 
-    def __init__(self, directory, policy, users):
+    def __init__(self, directory, policy, users, world=None, mailboxes=None):
+        """`world` and `mailboxes` have a port; sinks, unless a test has better ones."""
         self.directory = Path(directory) / self.sample
         self.directory.mkdir()
         self.users, self.tls = users, users.tls
-        self.world, self.mailboxes = Sink(), Sink(lmtp=self.lmtp_mailboxes)
+        self.world, self.mailboxes = world or Sink(), mailboxes or Sink(lmtp=self.lmtp_mailboxes)
         self.ports = {port: free_port() for port in PORTS} | {
             "24": self.mailboxes.port, "8891": users.dkim.port}
         self.mx, self.submission = self.ports["25"], self.ports["587"]
@@ -85,8 +86,9 @@ class Gateway:
     def stop(self):
         self.stop_mta()
         self.waxseal.stop()
-        self.world.stop()
-        self.mailboxes.stop()
+        for sink in (self.world, self.mailboxes):
+            if isinstance(sink, Sink):
+                sink.stop()
 
     def submit(self, sender, recipients, octets):
         """From a user of ours; the reply, (code, text), whatever it is."""
@@ -128,6 +130,7 @@ def _send(client, sender, recipients, octets):
 
 class PostfixGateway(Gateway):
     waxseal_ports = ("10024", "10025")
+    address = HOST          # from which it speaks to the world
 
     def start_mta(self):
         self.postfix = Postfix(self.directory, "postfix", "gw.example.org", {
@@ -140,15 +143,12 @@ class PostfixGateway(Gateway):
             "smtpd_tls_security_level": "may",
             "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": f"inet:{HOST}:{self.users.sasl}",
-        } | self.world_settings())
+        })
         self.postfix.sample(self._shorten(self.read("main.cf")),
                             self._shorten(self._name_ports(self.read("master.cf"))))
+        self.postfix.option("smtp", "unix", f"smtp_bind_address={self.address}")
         self.postfix.ports = [self.mx, self.submission, self.ports["10026"], self.ports["10027"]]
         self.postfix.start()
-
-    def world_settings(self):
-        """For a test that has a world of its own."""
-        return {}
 
     def _name_ports(self, master):
         """`smtp inet` and `submission inet` at our ports."""

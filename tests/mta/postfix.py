@@ -125,6 +125,13 @@ class Postfix:
         kept = [e for e in _services("".join(self.services)) if tuple(e.split()[:2]) not in named]
         self.services = ["\n".join(kept), "\n", master]
 
+    def option(self, name, kind, option):
+        """Gives the service `name` of this type one more `-o` option."""
+        entries = _services("".join(self.services))
+        place = next(i for i, e in enumerate(entries) if e.split()[:2] == [name, kind])
+        entries[place] += f"\n  -o {{ {option} }}"
+        self.services = ["\n".join(entries), "\n"]
+
     def write(self):
         """Writes main.cf and master.cf."""
         lines = [f"{key} = {value}\n" for key, value in self.settings.items()]

@@ -3,6 +3,7 @@ Python's email package; and what is put in, made by OpenSSL."""
 
 import email
 import email.policy
+import re
 import tempfile
 from pathlib import Path
 
@@ -47,10 +48,11 @@ def decrypt(octets, identity):
                    identity.certificate, "-inkey", identity.key)
 
 
-def verify(octets, root):
-    """OpenSSL's verification, with the path to `root`: (content, addresses of the signer)."""
+def verify(octets, root, signer=None):
+    """OpenSSL's verification, with the path to `root`: (content, addresses of the signer). The
+    signer's certificate goes to the file `signer`."""
     with tempfile.TemporaryDirectory() as directory:
-        signer = Path(directory) / "signer.pem"
+        signer = signer or Path(directory) / "signer.pem"
         content = run("openssl", "cms", "-verify", "-in", _file(directory, octets), "-CAfile",
                       root, "-purpose", "smimesign", "-signer", signer)
         addresses = run("openssl", "x509", "-in", signer, "-noout", "-email").decode().split()
@@ -64,12 +66,19 @@ def recipients(octets):
                    _file(directory, octets)).decode(errors="replace")
 
 
+def recipient_serials(octets):
+    """The serial numbers of the certificates that the envelope is for."""
+    text = recipients(octets)
+    return [int(n, 0) for n in re.findall(r"serialNumber: (0x[0-9A-Fa-f]+|\d+)", text)]
+
+
 def encrypted(octets):
     """The root entity is enveloped-data, by its type and by its content."""
     message = parse(octets)
     if message.get_content_type() not in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
         return False
-    return "EnvelopedData" in recipients(octets)
+    printed = recipients(octets)
+    return "-envelopedData" in printed or "-authEnvelopedData" in printed
 
 
 def serial_of(certificate):

@@ -10,6 +10,7 @@ lets nothing out, and delivers afterwards. What left is read by OpenSSL and Open
 """
 
 import concurrent.futures
+import smtplib
 import sys
 import time
 import traceback
@@ -52,16 +53,24 @@ class World:
         tls = self.authority.issue("postmaster@gw.example.org")
         self.users = mtas.Users(passwords, dovecot.sasl, tls, dkim, keys.key("example.org"))
 
-    def policy(self, name):
-        rules = {"rules": RULES["rules"] + [
+    def policy(self, name, quarantine=f'address = "{GUARD}"', must_encrypt=()):
+        """`[split]` in the subject: encrypted for those who can read it. `[hold]`: quarantined."""
+        encrypted = [{"name": "in clear to nobody here",
+                      "when": {"recipient": list(must_encrypt)},
+                      "then": {"require-encryption": "matching",
+                               "apply": {"profile": "confidential"}}}] if must_encrypt else []
+        rules = {"rules": RULES["rules"] + encrypted + [
             {"name": "encrypted for those who can read it",
-             "when": {"subject": "[[]split[]]*"},
-             "then": {"apply": {"profile": "mixed", "to": "all"}}}]}
+             "when": {"subject": "[split]*"},
+             "then": {"apply": {"profile": "mixed", "to": "all"}}},
+            {"name": "a person looks first",
+             "when": {"subject": "[hold]*"},
+             "then": {"verdict": {"quarantine": "a person looks first"}}}]}
         return write_policy(
             self.directory / f"policy-{name}", [self.alice],
             [self.erin.certificate, self.guard.certificate], self.authority.root, rules=rules,
-            extra=f'[profile.mixed]\nmode = "sign-encrypt"\nmissing-certificate = "split"\n\n'
-                  f'[quarantine]\naddress = "{GUARD}"\n')
+            extra='[profile.mixed]\nmode = "sign-encrypt"\nmissing-certificate = "split"\n\n'
+                  + (f"[quarantine]\n{quarantine}\n" if quarantine else ""))
 
 
 class Sample:
@@ -220,7 +229,6 @@ class Sample:
 
     def log_in_first(self):
         """Who has not logged in submits nothing."""
-        import smtplib
         with smtplib.SMTP("127.0.0.1", self.gateway.ports["587"],
                           source_address=(mtas.OUTSIDE, 0), timeout=60) as client:
             client.ehlo("client.example")

@@ -73,7 +73,7 @@ missing-identity = "unsigned"
 
 def write_policy(directory, identities, certificates, root, *, domain="example.org",
                  missing_certificate="bounce", must_encrypt=(), rules=None, extra="",
-                 profile="", origin='listeners = ["submission"]'):
+                 profile="", origin='listeners = ["submission"]', authserv="gw.example.org"):
     """A gateway's policy. `identities` are pki.Identity of ours, `certificates` files of those
     whom we encrypt to. Mail through the listener `submission` is ours, all other is received.
     `profile` is added to [profile.confidential], `extra` to waxseal.toml (other sections)."""
@@ -103,7 +103,7 @@ missing-identity = "unsigned"
 [origin]
 {origin}
 domains = ["{domain}"]
-authserv-id = "{domain}"
+authserv-id = "{authserv}"
 ''', *sections, extra]))
     return directory
 
