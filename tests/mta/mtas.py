@@ -28,7 +28,7 @@ SAMPLES = REPOSITORY / "docs" / "mta"
 # Where tests/install put the MTAs that cannot be installed beside each other.
 ROOTS = Path(os.environ.get("WAXSEAL_MTAS", "/var/cache/waxseal-tests"))
 # The ports of the samples.
-PORTS = ("24", "25", "587", "8891", "8892", "8893", "9464", "10024", "10025", "10026", "10027")
+PORTS = ("24", "25", "587", "8890", "8891", "8892", "9464", "10024", "10025", "10026", "10027")
 # Clients from the world: no network of ours.
 OUTSIDE = "127.0.0.9"
 
@@ -59,7 +59,7 @@ class Gateway:
         self.users, self.tls = users, users.tls
         self.world, self.mailboxes = world or Sink(), mailboxes or Sink(lmtp=self.lmtp_mailboxes)
         self.ports = {port: free_port() for port in PORTS} | {
-            "24": self.mailboxes.port, "8891": users.dkim.port}
+            "24": self.mailboxes.port, "8890": users.dkim.port}
         self.mx, self.submission = self.ports["25"], self.ports["587"]
         self.waxseal = Server(self.directory, policy)
         self.waxseal.http = self.ports["9464"]
@@ -180,7 +180,7 @@ class PostfixGateway(Gateway):
 
 
 class PostfixMilter(PostfixGateway):
-    sample, defers, waxseal_ports = "postfix-milter", "client", ("8892", "8893")
+    sample, defers, waxseal_ports = "postfix-milter", "client", ("8891", "8892")
 
 
 class PostfixSmtp(PostfixGateway):
@@ -197,7 +197,7 @@ class Sendmail(Gateway):
     """Its users log in by Cyrus SASL, which this test does not set up: it submits where the
     sendmail command does, and the port for users must refuse who has not logged in."""
 
-    sample, defers, waxseal_ports = "sendmail", "client", ("8892", "8893")
+    sample, defers, waxseal_ports = "sendmail", "client", ("8891", "8892")
     lmtp_mailboxes, login = False, False
 
     def start_mta(self):
