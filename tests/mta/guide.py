@@ -37,30 +37,25 @@ maillog_file = /var/log/mail.log
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 """
 
-# The machine: fresh file systems over what Postfix, Waxseal and the guide write.
+# The machine: what Postfix, Waxseal and the guide write goes into layers over the real one's.
 MACHINE = """\
 set -euo pipefail
 ip link set lo up
 hostname gw.example.org
-for dir in /etc /var /run /root /usr/share/doc; do
-  mkdir -p "$W/over$dir" "$W/work$dir"
+for dir in etc var usr/share/doc; do
+  mkdir -p "$W/over/$dir" "$W/work/$dir"
+  mount -t overlay overlay "/$dir" \
+    -o "lowerdir=/$dir,upperdir=$W/over/$dir,workdir=$W/work/$dir"
 done
-mount -t overlay overlay -o lowerdir=/etc,upperdir="$W/over/etc",workdir="$W/work/etc" /etc
 mount -t tmpfs none /run
-mount -t tmpfs none /var/log
-mount -t tmpfs none /var/lib/postfix
-mkdir -p /var/mail/guide /var/spool/postfix /usr/share/doc/waxseal
-mount -t tmpfs none /var/spool/postfix
-mount -t tmpfs none /var/lib/postfix
-mount --bind "$W/mail" /var/mail
-mkdir -p /var/mail/guide
+rm -rf /etc/waxseal /usr/share/doc/waxseal /var/lib/waxseal /var/spool/postfix /var/lib/postfix
+mkdir -p /usr/share/doc/waxseal /var/mail/guide /var/spool/postfix /var/lib/postfix
+cp -r "$REPOSITORY/docs/mta" /usr/share/doc/waxseal/mta
 chown nobody /var/mail/guide
 chown postfix /var/lib/postfix
-mount -t tmpfs none /usr/share/doc/waxseal
-cp -r "$REPOSITORY/docs/mta" /usr/share/doc/waxseal/mta
-rm -rf /etc/waxseal
 cp "$W/main.cf" /etc/postfix/main.cf
-sed -e '/^[a-z].* unix .* pipe$/,$d' -e 's/^\\([a-z-]*  *[a-z-]*  *[n-]  *-  *\\)y /\\1n /' \\
+# Debian's master.cf, without its chroots, which need files of the system in the queue.
+sed -E '/^[a-z0-9-]+ +(inet|unix|unix-dgram) /s/^((\\S+ +){4})y/\\1n/' \
   /etc/postfix/master.cf.proto >/etc/postfix/master.cf
 postfix start
 trap 'postfix abort' EXIT
@@ -77,7 +72,6 @@ def main():
     begun = time.monotonic()
     with Workshop("guide") as workshop:
         place = workshop.directory
-        (place / "mail").mkdir()
         (place / "main.cf").write_text(MAIN)
         env = os.environ | {"W": str(place), "REPOSITORY": str(REPOSITORY),
                             "WAXSEAL_BIN": str(binary())}
