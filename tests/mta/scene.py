@@ -270,7 +270,9 @@ class Scene:
         wait_until(lambda: self.generation() != before, "the new generation")
 
     def generation(self):
-        return self.gateway.waxseal.command("status", "--json")
+        # It exits 1 when it runs and something is degraded, such as a certificate about to end.
+        status = self.gateway.waxseal.command("status", "--json", codes=(0, 1))
+        return json.loads(status)["active"]["id"]
 
     # ------------------------------------------------------------------------------ mailbox full
 
