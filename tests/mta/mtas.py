@@ -92,16 +92,27 @@ class Gateway:
 
     def submit(self, sender, recipients, octets):
         """From a user of ours; the reply, (code, text), whatever it is."""
-        with smtplib.SMTP(HOST, self.submission, timeout=120) as client:
-            if self.login:
-                client.starttls(context=ssl._create_unverified_context())
-                client.login(sender, self.users[sender])
-            return _send(client, sender, recipients, octets)
+        self.submitted = len(self.log())
+        try:
+            with smtplib.SMTP(HOST, self.submission, timeout=120) as client:
+                if self.login:
+                    client.starttls(context=ssl._create_unverified_context())
+                    client.login(sender, self.users[sender])
+                return _send(client, sender, recipients, octets)
+        except smtplib.SMTPResponseException as refused:    # before MAIL
+            return refused.smtp_code, str(refused.smtp_error)
 
     def arrive(self, sender, recipients, octets):
         """From the world."""
-        with smtplib.SMTP(HOST, self.mx, timeout=120, source_address=(OUTSIDE, 0)) as client:
-            return _send(client, sender, recipients, octets)
+        try:
+            with smtplib.SMTP(HOST, self.mx, timeout=120, source_address=(OUTSIDE, 0)) as client:
+                return _send(client, sender, recipients, octets)
+        except smtplib.SMTPResponseException as refused:    # before MAIL
+            return refused.smtp_code, str(refused.smtp_error)
+
+    def log(self):
+        """Where the MTA says what became of messages."""
+        return self.said()
 
     def wait_deferred(self, count=1):
         """Waits until that many messages are in the queue and have been tried."""
@@ -318,11 +329,14 @@ class Exim(Gateway):
     def queued(self):
         return int(run(self.program, "-C", self.config, "-bpc"))
 
+    def log(self):
+        log = self.directory / "log" / "mainlog"
+        return log.read_text(errors="replace") if log.exists() else ""
+
     def wait_deferred(self, count=1):
         def deferred():
-            log = self.directory / "log" / "mainlog"
-            text = log.read_text() if log.exists() else ""
-            return self.queued() == count and len(set(re.findall(r"(\S+) == ", text))) >= count
+            tried = set(re.findall(r"(\S+) == ", self.log()[self.submitted:]))
+            return self.queued() == count and len(tried) == count
         wait_until(deferred, lambda: f"{count} deferred in Exim:\n{self.said()[-3000:]}")
 
     def wait_idle(self):
@@ -345,7 +359,7 @@ class OpenSmtpd(Gateway):
     results_before = ""         # it verifies no DKIM itself
 
     def submit(self, sender, recipients, octets):
-        self.submitted = len(self.said())
+        self.submitted = len(self.log())
         self.inside(self.sendmail, "-f", sender, "--", *recipients,
                     stdin=octets.replace(b"\r\n", b"\n"))
         return 250, "queued"

@@ -28,7 +28,7 @@ class Authority:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.root, self.key = self.directory / "root.pem", self.directory / "root.key"
         self._serial = 0x1000
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 30, "-sha256",
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 60, "-sha256",
             "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.root,
             "-addext", "basicConstraints=critical,CA:TRUE",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
@@ -50,7 +50,7 @@ class Authority:
         run("openssl", "req", "-new", "-newkey", *ALGORITHMS[algorithm], "-nodes",
             "-subj", f"/CN={address}", "-keyout", key, "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.key,
-            "-set_serial", self._serial, "-days", 29, "-sha256", "-extfile", extensions,
+            "-set_serial", self._serial, "-days", 59, "-sha256", "-extfile", extensions,
             "-out", certificate)
         both.write_text(certificate.read_text() + key.read_text())
         both.chmod(0o600)

@@ -36,10 +36,10 @@ PASSWORD = "secret"
 GATEWAY = "127.0.0.7"           # from where gateway A speaks to Erin's Postfix
 
 QUESTION = ("Subject: =?utf-8?q?Angebot_f=C3=BCr_K=C3=B6ln?=", "Angebot für Köln",
-            "Liebe Erin,\n\nunser Angebot: 4711 Stück. Gruß, Alice")
+            "Liebe Erin,\n\nunser Angebot: Drachenfels, 12 Stück. Gruß, Alice")
 ANSWER = ("Antwort: Grüße aus Köln", "Liebe Alice,\n\nschöne Grüße; die Zahlen hängen an.\nErin")
 ATTACHMENT = ("Übersicht März.bin", bytes(range(256)) * 9)
-SECRETS = ("4711", "schöne", "sch=C3=B6ne")
+SECRETS = ("Drachenfels", "schöne", "sch=C3=B6ne")
 
 
 class Stage:
@@ -282,7 +282,7 @@ class Scene:
         key = KEYS[0]
         erin = self.renewed[key]
         count = len(self.stage.dovecot.mails(erin.address))
-        text = "Content-Type: text/plain\r\n\r\nder Schlüssel ist 4711\r\n" + "schöne Worte\r\n" * 99
+        text = "Content-Type: text/plain\r\n\r\nder Schlüssel ist Drachenfels\r\n" + "schöne Worte\r\n" * 99
         mail = readers.openssl_mail(
             f"From: {erin.address}\nTo: {self.full.address}\nSubject: Geheim\n"
             f"Message-ID: <{time.monotonic()}@partner.example>\n", text.encode(), erin,
