@@ -111,6 +111,9 @@ async def try_once(lines, port, sent, sender, head=b""):
             line.close()
         attempt.reply = str(error) if isinstance(error, Lost) else f"lost: {error!r}"
     attempt.at = time.time()
+    if attempt.reply.startswith("4") and (line := lines.pop(port, None)) is not None:
+        # Postfix gives a milter that failed up for the rest of the session: no use to stay.
+        line.close()
     if attempt.reply.startswith("2"):
         sent.accepted = True
     elif attempt.reply.startswith("5"):

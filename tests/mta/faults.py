@@ -375,6 +375,7 @@ async def bad_policy(stage):
             batch = [stage.message([ways.SECRET[0]], way) for way in ways.WAYS]
             load.extend(batch)
             await client.hand_in(batch)
+            await asyncio.sleep(0.3)
 
     sending = asyncio.ensure_future(keep_sending())
     try:
