@@ -29,7 +29,8 @@ pub struct FilterFailure {
     pub filter: String,
     /// Stable dotted token: `filter.trap`, `filter.deadline`, `filter.memory`,
     /// `filter.limit`, `filter.error`, `filter.nonsense` (values that are none of the
-    /// contract's), `filter.bad-reply`, `filter.verdict-not-granted`, `filter.instantiate`;
+    /// contract's), `filter.bad-reply`, `filter.verdict-not-granted`, `filter.instantiate`,
+    /// `filter.suspended` (it kept failing and was not run);
     /// and `policy.overloaded`, for which `filter` is empty.
     pub code: &'static str,
     /// For people and logs.

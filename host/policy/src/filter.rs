@@ -10,6 +10,7 @@ use crate::bindings::exports::waxseal::filter::handler::{
     ConfigProblem as Problem, Verdict as Word,
 };
 use crate::bindings::{Opener, OpenerPre};
+use crate::breaker::Breaker;
 use crate::config::OnError;
 use crate::dictionary::Dictionaries;
 use crate::error::ConfigProblem;
@@ -45,6 +46,7 @@ pub(crate) struct Filter {
     pub(crate) on_error: OnError,
     pub(crate) always: bool,
     pub(crate) info: FilterInfo,
+    pub(crate) breaker: Breaker,
     pub(crate) component: OpenerPre<HostState>,
 }
 

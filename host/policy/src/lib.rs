@@ -27,6 +27,7 @@ pub mod plan;
 pub mod transaction;
 
 mod bindings;
+mod breaker;
 mod clock;
 mod component;
 mod config;
@@ -46,6 +47,7 @@ mod runtime;
 mod table;
 mod trace;
 
+pub use breaker::{BreakerRules, FilterHealth, FilterState, LastFailure};
 pub use capabilities::Capabilities;
 pub use config::{FilterConfig, OnError, PolicyConfig};
 pub use decision::{Decision, FilterFailure};
@@ -57,5 +59,5 @@ pub use limits::FilterLimits;
 pub use lists::{ListError, Lists};
 pub use plan::{Plan, Verdict};
 pub use policy::{FilterInfo, Policy};
-pub use runtime::{Compile, Runtime, RuntimeLimits};
+pub use runtime::{Compile, MonotonicClock, Runtime, RuntimeLimits};
 pub use trace::{CallTrace, FilterTrace, LogLine, MetricTrace, RuleTrace, Trace};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::bindings::OpenerPre;
+use crate::breaker::Breaker;
 use crate::component::{Names, is_our_line, names, of_contract};
 use crate::config::{FilterConfig, OnError, PolicyConfig};
 use crate::error::{LoadError, LoadReason, LoadStep};
@@ -65,6 +66,7 @@ fn load(
             imports: names.imports,
             grants: filter.grants.to_strings(),
         },
+        breaker: Breaker::new(&filter.name, runtime.limits().breaker),
         component,
     };
     tried(runtime, &filter)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::breaker::FilterHealth;
 use crate::capabilities::Capabilities;
 use crate::config::{OnError, PolicyConfig};
 use crate::decision::{Decision, FilterFailure};
@@ -15,7 +16,7 @@ use crate::load;
 use crate::plan::{Reply, Verdict};
 use crate::runtime::Runtime;
 use crate::table::Table;
-use crate::trace::Trace;
+use crate::trace::{FilterTrace, Trace};
 use crate::transaction::Transaction;
 
 /// One generation's filters, ready to run.
@@ -89,6 +90,12 @@ impl Policy {
         None
     }
 
+    /// How the filters have fared, in order.
+    pub fn health(&self) -> Vec<FilterHealth> {
+        let filters = self.filters.iter();
+        filters.map(|filter| filter.breaker.health()).collect()
+    }
+
     /// The filters, in order.
     pub fn filters(&self) -> impl Iterator<Item = FilterInfo> + '_ {
         self.filters.iter().map(|filter| filter.info.clone())
@@ -122,28 +129,46 @@ impl Chain {
 
     /// One filter. Its changes stand when it answered; its obligations stand in any case.
     fn step(&mut self, runtime: &Runtime, filter: &Filter) -> Option<Verdict> {
-        let Evaluated {
-            evaluation,
-            mut trace,
-            answer,
-        } = filter.evaluate(runtime, self.evaluation.clone());
-        let name = &filter.settings.name;
-        let verdict = match answer {
-            Ok(answer) => {
-                self.evaluation = evaluation;
-                self.evaluation.table.oblige_encrypted();
-                self.answered(name, answer)
-            }
+        let pass = match filter.breaker.admit(runtime.now()) {
+            Ok(pass) => pass,
             Err(failure) => {
-                self.evaluation.table.undo(evaluation.table);
-                let failure = failed(filter, failure);
-                trace.failure = Some(failure.clone());
-                self.failures.push(failure);
-                self.on_error(name, filter.on_error)
+                return self.failed(filter, FilterTrace::named(&filter.settings.name), failure);
             }
         };
+        let Evaluated {
+            evaluation,
+            trace,
+            answer,
+        } = filter.evaluate(runtime, self.evaluation.clone());
+        match answer {
+            Ok(answer) => {
+                pass.passed();
+                self.evaluation = evaluation;
+                self.evaluation.table.oblige_encrypted();
+                self.trace.filters.push(trace);
+                self.answered(&filter.settings.name, answer)
+            }
+            Err(failure) => {
+                let at = self.evaluation.transaction.time;
+                pass.failed(&failure, at, runtime.now());
+                self.evaluation.table.undo(evaluation.table);
+                self.failed(filter, trace, failure)
+            }
+        }
+    }
+
+    /// The filter did not answer, or was not asked.
+    fn failed(
+        &mut self,
+        filter: &Filter,
+        mut trace: FilterTrace,
+        failure: Failure,
+    ) -> Option<Verdict> {
+        let failure = named(filter, failure);
+        trace.failure = Some(failure.clone());
         self.trace.filters.push(trace);
-        verdict
+        self.failures.push(failure);
+        self.on_error(&filter.settings.name, filter.on_error)
     }
 
     fn answered(&mut self, name: &str, answer: Answer) -> Option<Verdict> {
@@ -187,10 +212,12 @@ impl Chain {
     }
 }
 
-fn failed(filter: &Filter, failure: Failure) -> FilterFailure {
+fn named(filter: &Filter, failure: Failure) -> FilterFailure {
     let Failure { code, message } = failure;
     let name = filter.settings.name.as_str();
-    tracing::warn!(filter = name, code, message, "a filter failed");
+    if code != "filter.suspended" {
+        tracing::warn!(filter = name, code, message, "a filter failed");
+    }
     FilterFailure {
         filter: name.to_owned(),
         code,

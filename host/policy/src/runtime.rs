@@ -21,6 +21,7 @@ use wasmtime::{
 };
 
 use crate::bindings::Opener;
+use crate::breaker::BreakerRules;
 use crate::error::{LoadError, LoadReason, LoadStep};
 use crate::host::HostState;
 
@@ -52,6 +53,8 @@ pub struct RuntimeLimits {
     pub waiting: usize,
     /// Whether filters are compiled for many messages or for one.
     pub compile: Compile,
+    /// When a filter that keeps failing is not run for a while. `None`: it always is.
+    pub breaker: Option<BreakerRules>,
 }
 
 /// What the time to compile is spent on. Filters do the same either way.
@@ -72,13 +75,18 @@ impl Default for RuntimeLimits {
             wait: Duration::from_secs(10),
             waiting: 1_000,
             compile: Compile::default(),
+            breaker: None,
         }
     }
 }
 
+/// A monotonic clock.
+pub type MonotonicClock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
 /// Engine, pool of instances, linker and ticker. One is enough for a process.
 pub struct Runtime {
     limits: RuntimeLimits,
+    clock: MonotonicClock,
     engine: Engine,
     linker: Linker<HostState>,
     pub(crate) slots: Slots,
@@ -92,11 +100,20 @@ impl Runtime {
     /// space is short), instances are allocated one by one, which costs about twice the
     /// time for each.
     pub fn new(limits: &RuntimeLimits) -> Result<Arc<Self>, LoadError> {
+        Self::with_clock(limits, Arc::new(Instant::now))
+    }
+
+    /// The same with a clock of the caller's for the rest of filters that keep failing.
+    pub fn with_clock(
+        limits: &RuntimeLimits,
+        clock: MonotonicClock,
+    ) -> Result<Arc<Self>, LoadError> {
         let engine = engine(limits).map_err(unusable)?;
         let mut linker = Linker::new(&engine);
         Opener::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(unusable)?;
         Ok(Arc::new(Self {
             limits: *limits,
+            clock,
             linker,
             slots: Slots::new(limits),
             compiled: Mutex::default(),
@@ -107,6 +124,10 @@ impl Runtime {
 
     pub(crate) fn limits(&self) -> &RuntimeLimits {
         &self.limits
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        (self.clock)()
     }
 
     pub(crate) fn engine(&self) -> &Engine {

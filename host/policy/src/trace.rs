@@ -49,6 +49,15 @@ pub struct FilterTrace {
     pub failure: Option<FilterFailure>,
 }
 
+impl FilterTrace {
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A rule that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleTrace {

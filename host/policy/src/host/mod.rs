@@ -124,10 +124,7 @@ impl HostState {
             limiter: Limiter::new(&settings.limits),
             spent: Spent::default(),
             time: GuestTime::start(settings.limits.time),
-            trace: FilterTrace {
-                name: settings.name.clone(),
-                ..FilterTrace::default()
-            },
+            trace: FilterTrace::named(&settings.name),
             failure: None,
             contents: ContentCache::default(),
         }
