@@ -13,6 +13,7 @@ mod clock;
 mod commands;
 mod component;
 mod fixture;
+mod hex;
 mod input;
 mod logs;
 mod opening;

@@ -24,6 +24,7 @@ mod nearest;
 mod origin;
 mod problem;
 mod profile;
+mod quarantine;
 mod store;
 mod trust;
 mod words;
@@ -109,10 +110,13 @@ fn read(
     let (identities, profiles) = (root.named("identity"), root.named("profile"));
     let names = names(&identities, &profiles, &config);
     config.profiles.clone_from(&names.profiles);
-    let profiles = profiles
+    let profiles: Vec<_> = profiles
         .into_iter()
         .filter_map(|(name, section)| profile::read(name, section, &names.identities))
         .collect();
+    let quarantine = root
+        .section("quarantine")
+        .and_then(|section| quarantine::read(section, &profiles, &names.profiles));
     let identities = identities
         .into_iter()
         .flat_map(|(name, section)| {
@@ -157,6 +161,7 @@ fn read(
                 allow_weak: trusted.allow_weak,
                 ..Inbound::default()
             },
+            quarantine,
         },
         directory,
     )

@@ -417,3 +417,43 @@ fn the_id_follows_what_is_read_and_no_secret() {
     policy.write("elsewhere.txt", "not a part of the policy");
     assert_eq!(other, policy.id());
 }
+
+#[test]
+fn quarantine_needs_an_address_and_a_profile_that_encrypts() {
+    let check = |section: &str, expected: &[&str]| {
+        let policy = Policy::new(&format!("{SOUND}\n{section}\n"));
+        assert_eq!(policy.problems(), expected, "{section}");
+    };
+    check(
+        "[quarantine]\nprofile = \"strict\"",
+        &["waxseal.toml:22: quarantine: missing key: address"],
+    );
+    check(
+        "[quarantine]\naddress = \"guard\"",
+        &["waxseal.toml:23: quarantine.address: not an address: guard"],
+    );
+    check(
+        "[quarantine]\naddress = \"guard@example.org\"\nprofile = \"strikt\"",
+        &[
+            "waxseal.toml:24: quarantine.profile: no such profile: strikt",
+            "hint: did you mean `strict`?",
+        ],
+    );
+    check(
+        "[profile.open]\nmode = \"sign\"\n[quarantine]\naddress = \"guard@example.org\"\nprofile = \"open\"",
+        &[
+            "waxseal.toml:26: quarantine.profile: a profile that does not encrypt: open",
+            "hint: give it mode = \"encrypt\", or leave `profile` out",
+        ],
+    );
+}
+
+#[test]
+fn quarantine_is_part_of_the_generation() {
+    let section = "[quarantine]\naddress = \"guard@example.org\"\nprofile = \"strict\"";
+    let loaded = Policy::new(&format!("{SOUND}\n{section}\n")).load();
+    let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+    let quarantine = loaded.generation.quarantine().unwrap();
+    assert_eq!(quarantine.address.to_string(), "guard@example.org");
+    assert_eq!(quarantine.profile.as_deref(), Some("strict"));
+}

@@ -13,6 +13,8 @@ use waxseal_smime::{
 };
 
 use crate::generation::Generation;
+use crate::look_ups::LookUps;
+use crate::outcome::LookUp;
 
 /// What was found for an address, and which source could not answer.
 struct Answer {
@@ -23,6 +25,7 @@ struct Answer {
 /// Looks certificates up and remembers what it found.
 pub(crate) struct Certificates {
     at: Time,
+    look_ups: LookUps,
     answers: Mutex<HashMap<(Address, DomainCertificates), Arc<Answer>>>,
     by_fingerprint: Mutex<HashMap<[u8; 32], Found>>,
 }
@@ -41,9 +44,10 @@ impl From<bool> for DomainCertificates {
 }
 
 impl Certificates {
-    pub(crate) fn new(at: Time) -> Self {
+    pub(crate) fn new(at: Time, look_ups: LookUps) -> Self {
         Self {
             at,
+            look_ups,
             answers: Mutex::default(),
             by_fingerprint: Mutex::default(),
         }
@@ -127,7 +131,7 @@ impl Certificates {
         let mut found = Vec::new();
         let mut failed = None;
         for source in &generation.certificates {
-            match source.find(address) {
+            match self.look_ups.find(source.as_ref(), address) {
                 Ok(more) => found.extend(more),
                 // A passing failure says more than a lasting one: a retry may find it.
                 Err(error) if error.passing || failed.is_none() => failed = Some(error),
@@ -140,6 +144,34 @@ impl Certificates {
         };
         let candidates = choose(address, found, Purpose::Encrypt, &rules);
         Answer { candidates, failed }
+    }
+}
+
+impl Certificates {
+    /// What was looked up and found, by address.
+    pub(crate) fn found_so_far(&self) -> Vec<LookUp> {
+        let answers = lock(&self.answers);
+        let mut found: Vec<_> = answers.iter().map(found_for).collect();
+        found.sort_by(|a, b| (&a.address, a.domain).cmp(&(&b.address, b.domain)));
+        found
+    }
+}
+
+fn found_for(
+    ((address, domain), answer): (&(Address, DomainCertificates), &Arc<Answer>),
+) -> LookUp {
+    let usable = answer.candidates.usable.iter();
+    let rejected = answer.candidates.rejected.iter();
+    LookUp {
+        address: address.to_string(),
+        domain: *domain == DomainCertificates::Allowed,
+        usable: usable
+            .map(|found| (found.certificate.fingerprint(), origin_name(found.origin)))
+            .collect(),
+        rejected: rejected
+            .map(|each| (each.certificate.fingerprint(), each.reason.code()))
+            .collect(),
+        failed: answer.failed.as_ref().map(|error| error.code),
     }
 }
 

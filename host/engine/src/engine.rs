@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use waxseal_message::Message;
+use waxseal_policy::Decision;
 use waxseal_policy::capabilities::{CallError, ErrorKind};
-use waxseal_policy::plan::{Plan, Step, Verdict};
+use waxseal_policy::plan::{Plan, Reply, Step, Verdict};
 use waxseal_policy::transaction as policy;
 
 use crate::authentication_results::{AUTHSERV_ID, strip_forged};
@@ -15,7 +17,9 @@ use crate::copies::group;
 use crate::generation::Generation;
 use crate::harvest;
 use crate::host_calls::HostCalls;
-use crate::outcome::{Delivery, Disposition, Outcome, Refused};
+use crate::look_ups::LookUps;
+use crate::outcome::{Delivery, Disposition, Outcome, Refused, Stages};
+use crate::quarantine;
 use crate::replies;
 use crate::settle::{Settlement, settle};
 use crate::transaction::Transaction;
@@ -41,37 +45,47 @@ impl Engine {
 
     /// Makes another generation current; transactions under way finish on theirs. Returns
     /// the one before.
-    pub fn replace(&self, generation: Generation) -> Arc<Generation> {
-        self.current.swap(Arc::new(generation))
+    pub fn replace(&self, generation: impl Into<Arc<Generation>>) -> Arc<Generation> {
+        self.current.swap(generation.into())
     }
 
     /// Lets the filters decide, carries the plan out, and says what to do. Total: every
     /// failure is an outcome.
     pub fn process(&self, transaction: Transaction) -> Outcome {
-        self.run(transaction, Harvest::Kept)
+        self.generation().process(transaction, &LookUps::default())
     }
 
     /// The same for a look at what would happen: nothing is harvested.
     pub fn rehearse(&self, transaction: Transaction) -> Outcome {
-        self.run(transaction, Harvest::LeftAlone)
+        let look_ups = LookUps::default();
+        run(
+            &self.generation(),
+            transaction,
+            Harvest::LeftAlone,
+            &look_ups,
+        )
+    }
+}
+
+impl Generation {
+    /// As [`Engine::process`], on this generation, for those who choose it themselves. What is
+    /// looked up goes into `look_ups`.
+    pub fn process(self: &Arc<Self>, transaction: Transaction, look_ups: &LookUps) -> Outcome {
+        run(self, transaction, Harvest::Kept, look_ups)
     }
 
-    fn run(&self, transaction: Transaction, harvest: Harvest) -> Outcome {
-        let generation = self.generation();
-        let id = generation.id.clone();
-        match Message::parse(transaction.octets.clone(), &generation.limits) {
-            Ok(message) => decide(generation, transaction, message, harvest),
-            Err(error) => {
-                let cause = CallError::new(ErrorKind::Failed, "message.limit", error.to_string());
-                let disposition = replies::disposition(cause);
-                Outcome {
-                    disposition,
-                    generation: id,
-                    decision: None,
-                    harvested: Ok(0),
-                }
-            }
-        }
+    /// What this generation would decide, for comparison (DESIGN §7, shadow mode): nothing is
+    /// carried out, nothing is harvested, and what was looked up before is not looked up again.
+    /// `None`: the message would not reach the filters.
+    pub fn consider(
+        self: &Arc<Self>,
+        transaction: Transaction,
+        look_ups: &LookUps,
+    ) -> Option<Decision> {
+        let message = Message::parse(transaction.octets.clone(), &self.limits).ok()?;
+        let transaction = Arc::new(for_policy(self, transaction, message));
+        let calls = HostCalls::new(Arc::clone(self), &transaction, look_ups.clone());
+        Some(self.policy.decide(&transaction, Arc::new(calls)))
     }
 }
 
@@ -82,45 +96,106 @@ enum Harvest {
     LeftAlone,
 }
 
-fn decide(
-    generation: Arc<Generation>,
+fn run(
+    generation: &Arc<Generation>,
     transaction: Transaction,
-    message: Message,
     harvest: Harvest,
+    look_ups: &LookUps,
 ) -> Outcome {
-    let transaction = Arc::new(for_policy(&generation, transaction, message));
-    let calls = Arc::new(HostCalls::new(Arc::clone(&generation), &transaction));
-    let capabilities = Arc::clone(&calls) as Arc<dyn waxseal_policy::Capabilities>;
-    let decision = generation.policy.decide(&transaction, capabilities);
-    let disposition = match &decision.verdict {
-        Verdict::Deliver => deliver(&decision.plan, &calls),
-        Verdict::Reject(reply) => Disposition::Reject(Refused {
-            reply: reply.clone(),
-            causes: Vec::new(),
-        }),
-        Verdict::Defer(reply) => Disposition::Defer(Refused {
-            reply: reply.clone(),
-            causes: Vec::new(),
-        }),
-        Verdict::Quarantine(reason) => Disposition::Quarantine {
-            reason: reason.clone(),
-            must_encrypt: decision.plan.everyone.must_encrypt
-                || decision.plan.rows.iter().any(|row| row.must_encrypt),
-        },
-        Verdict::Discard => Disposition::Discard,
+    let ours = generation.origin.is_ours(&transaction.session);
+    let started = Instant::now();
+    let parsed = Message::parse(transaction.octets.clone(), &generation.limits);
+    let parse = started.elapsed();
+    let mut outcome = match parsed {
+        Ok(message) => decide(generation, transaction, message, harvest, look_ups),
+        Err(error) => {
+            let cause = CallError::new(ErrorKind::Failed, "message.limit", error.to_string());
+            Outcome::undecided(replies::disposition(cause), generation.id.clone())
+        }
     };
+    outcome.ours = ours;
+    outcome.stages.parse = parse;
+    outcome
+}
+
+fn decide(
+    generation: &Arc<Generation>,
+    transaction: Transaction,
+    received: Message,
+    harvest: Harvest,
+    look_ups: &LookUps,
+) -> Outcome {
+    let transaction = Arc::new(for_policy(generation, transaction, received.clone()));
+    let calls = HostCalls::new(Arc::clone(generation), &transaction, look_ups.clone());
+    let calls = Arc::new(calls);
+    let capabilities = Arc::clone(&calls) as Arc<dyn waxseal_policy::Capabilities>;
+    let started = Instant::now();
+    let decision = generation.policy.decide(&transaction, capabilities);
+    let filters = started.elapsed();
+    let opening = calls.opening_time();
+    let (disposition, crypto) = disposition(&decision, &received, &calls);
     let harvested = match (&disposition, harvest) {
         (Disposition::Deliver(_), Harvest::Kept) => {
             harvest::keep(&calls, &decision.plan, &transaction.message)
         }
         _ => Ok(0),
     };
+    let stages = Stages {
+        parse: Duration::ZERO,
+        filters,
+        copies: started.elapsed().saturating_sub(filters),
+        crypto: opening + crypto,
+    };
     Outcome {
-        disposition,
-        generation: generation.id.clone(),
+        direction: transaction.direction,
         decision: Some(decision),
         harvested,
+        stages,
+        looked_up: calls.certificates.found_so_far(),
+        ..Outcome::undecided(disposition, generation.id.clone())
     }
+}
+
+/// What the decision comes to, and how long the cryptography took.
+fn disposition(
+    decision: &Decision,
+    received: &Message,
+    calls: &HostCalls,
+) -> (Disposition, Duration) {
+    let plan = &decision.plan;
+    let refused = |reply: &Reply| Refused {
+        reply: reply.clone(),
+        causes: Vec::new(),
+    };
+    let disposition = match &decision.verdict {
+        Verdict::Deliver => match settle(plan, calls) {
+            Ok(settlement) => return timed(|| deliver(plan, settlement, calls)),
+            Err(disposition) => disposition,
+        },
+        Verdict::Reject(reply) => Disposition::Reject(refused(reply)),
+        Verdict::Defer(reply) => Disposition::Defer(refused(reply)),
+        Verdict::Quarantine(reason) => Disposition::Quarantine {
+            reason: reason.clone(),
+            must_encrypt: plan.everyone.must_encrypt
+                || plan.rows.iter().any(|row| row.must_encrypt),
+            copy: None,
+        },
+        Verdict::Discard => Disposition::Discard,
+    };
+    match disposition {
+        Disposition::Quarantine {
+            reason,
+            must_encrypt,
+            ..
+        } => timed(|| quarantine::keep(reason, must_encrypt, received, calls)),
+        other => (other, Duration::ZERO),
+    }
+}
+
+fn timed(make: impl FnOnce() -> Disposition) -> (Disposition, Duration) {
+    let started = Instant::now();
+    let disposition = make();
+    (disposition, started.elapsed())
 }
 
 fn for_policy(
@@ -163,13 +238,9 @@ fn distinct(recipients: Vec<policy::Recipient>) -> Vec<policy::Recipient> {
         .collect()
 }
 
-/// Settles the plan and makes the copies. One copy that fails keeps all of them back: it is
-/// decided before the first copy leaves (DESIGN §8).
-fn deliver(plan: &Plan, calls: &HostCalls) -> Disposition {
-    let settlement = match settle(plan, calls) {
-        Ok(settlement) => settlement,
-        Err(disposition) => return disposition,
-    };
+/// Makes the copies. One that fails keeps all of them back: it is decided before the first
+/// copy leaves (DESIGN §8).
+fn deliver(plan: &Plan, settlement: Settlement, calls: &HostCalls) -> Disposition {
     match carry_out(plan, settlement, calls) {
         Ok(delivery) => conclude(delivery),
         Err(cause) => replies::disposition(cause),

@@ -13,6 +13,7 @@ use waxseal_smime::{
 use crate::inbound::Inbound;
 use crate::origin::Origin;
 use crate::profile::{IdentityChoice, Profile};
+use crate::quarantine::Quarantine;
 
 /// What a generation is made of.
 pub struct GenerationParts {
@@ -41,6 +42,9 @@ pub struct GenerationParts {
     pub limits: Limits,
     /// How received mail is opened and judged.
     pub inbound: Inbound,
+    /// Where messages are kept for a person. `None`: the front end's own quarantine, if it has
+    /// one.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// An identity, and whom it signs and decrypts for.
@@ -93,6 +97,7 @@ pub struct Generation {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) limits: Limits,
     pub(crate) inbound: Inbound,
+    pub(crate) quarantine: Option<Quarantine>,
 }
 
 /// The parts do not fit together.
@@ -118,6 +123,12 @@ pub enum ConfigError {
         /// The identity.
         identity: String,
     },
+    /// `[quarantine]` names a profile that is not there.
+    #[error("quarantine names a profile that is not there: {0}")]
+    UnknownQuarantineProfile(String),
+    /// `[quarantine]` names a profile that makes no envelope.
+    #[error("quarantine names a profile that does not encrypt: {0}")]
+    QuarantineInClear(String),
 }
 
 impl Generation {
@@ -130,6 +141,7 @@ impl Generation {
                 return Err(ConfigError::DoubleProfile(old.name));
             }
         }
+        check_quarantine(parts.quarantine.as_ref(), &profiles)?;
         Ok(Self {
             id: parts.id,
             policy: parts.policy,
@@ -143,6 +155,7 @@ impl Generation {
             provider: parts.provider,
             limits: parts.limits,
             inbound: parts.inbound,
+            quarantine: parts.quarantine,
         })
     }
 
@@ -161,9 +174,19 @@ impl Generation {
         self.profiles.values()
     }
 
+    /// Whose mail is ours.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// The identities.
     pub fn identities(&self) -> &[AssignedIdentity] {
         &self.identities
+    }
+
+    /// Where messages are kept for a person.
+    pub fn quarantine(&self) -> Option<&Quarantine> {
+        self.quarantine.as_ref()
     }
 
     /// What keeps certificates that came with received mail, if anything is harvested.
@@ -204,5 +227,21 @@ fn check_identity(profile: &Profile, identities: &[AssignedIdentity]) -> Result<
         None => Err(ConfigError::UnknownIdentity { profile, identity }),
         Some(first) if first.signs || known.any(|own| own.signs) => Ok(()),
         Some(_) => Err(ConfigError::NotForSigning { profile, identity }),
+    }
+}
+
+fn check_quarantine(
+    quarantine: Option<&Quarantine>,
+    profiles: &BTreeMap<String, Profile>,
+) -> Result<(), ConfigError> {
+    let Some(name) = quarantine.and_then(|quarantine| quarantine.profile.as_ref()) else {
+        return Ok(());
+    };
+    match profiles.get(name) {
+        None => Err(ConfigError::UnknownQuarantineProfile(name.clone())),
+        Some(profile) if !profile.mode.encrypts() => {
+            Err(ConfigError::QuarantineInClear(name.clone()))
+        }
+        Some(_) => Ok(()),
     }
 }

@@ -2,7 +2,9 @@
 //! cryptography.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use waxseal_message::{Address, Message};
 use waxseal_policy::Capabilities;
@@ -15,6 +17,7 @@ use waxseal_smime::{Certificate, Protected, Time, classify};
 
 use crate::certificates::{Certificates, DomainCertificates};
 use crate::generation::Generation;
+use crate::look_ups::LookUps;
 use crate::opener::Opener;
 use crate::parameters::{self, Resolved};
 use crate::profile::{AlreadyProtected, MissingIdentity, Profile};
@@ -32,6 +35,8 @@ pub(crate) struct HostCalls {
     pub(crate) recipients: Vec<Address>,
     pub(crate) opener: Opener,
     classified: Mutex<HashMap<[u8; 32], Protected>>,
+    /// Nanoseconds spent opening.
+    opening: AtomicU64,
 }
 
 /// What protects a recipe's message, steps included.
@@ -42,18 +47,36 @@ struct State {
 }
 
 impl HostCalls {
-    pub(crate) fn new(generation: Arc<Generation>, transaction: &Transaction) -> Self {
+    pub(crate) fn new(
+        generation: Arc<Generation>,
+        transaction: &Transaction,
+        look_ups: LookUps,
+    ) -> Self {
         let at = Time::from_unix(transaction.time);
         let recipients = transaction.recipients.iter();
         Self {
             generation,
             session: transaction.session.clone(),
             at,
-            certificates: Certificates::new(at),
+            certificates: Certificates::new(at, look_ups),
             recipients: recipients.map(|each| each.address.clone()).collect(),
             opener: Opener::default(),
             classified: Mutex::default(),
+            opening: AtomicU64::new(0),
         }
+    }
+
+    /// Time spent opening for filters.
+    pub(crate) fn opening_time(&self) -> Duration {
+        Duration::from_nanos(self.opening.load(Ordering::Relaxed))
+    }
+
+    fn timed<T>(&self, open: impl FnOnce(&Opener) -> T) -> T {
+        let started = Instant::now();
+        let opened = open(&self.opener);
+        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.opening.fetch_add(nanoseconds, Ordering::Relaxed);
+        opened
     }
 
     /// The parameters of a protection, looked up and parsed.
@@ -270,23 +293,25 @@ impl Capabilities for HostCalls {
     }
 
     fn layers(&self, recipe: &Recipe) -> Result<Vec<Layer>, CallError> {
-        Ok(crate::layers::views(&self.opener.layers(self, recipe)))
+        let layers = self.timed(|opener| opener.layers(self, recipe));
+        Ok(crate::layers::views(&layers))
     }
 
     fn unwrap_signature(&self, recipe: &Recipe) -> Result<Unwrapped, CallError> {
-        self.opener.unwrap_signature(self, recipe)
+        self.timed(|opener| opener.unwrap_signature(self, recipe))
     }
 
     fn can_decrypt(&self, recipe: &Recipe) -> bool {
-        self.opener.can_decrypt(self, recipe)
+        self.timed(|opener| opener.can_decrypt(self, recipe))
     }
 
     fn decrypt(&self, recipe: &Recipe) -> Result<Unwrapped, CallError> {
-        self.opener.decrypt(self, recipe)
+        self.timed(|opener| opener.decrypt(self, recipe))
     }
 
     fn check_harvest(&self, recipe: &Recipe) -> Result<(), CallError> {
-        crate::harvest::check(self, &self.opener.layers(self, recipe))
+        let layers = self.timed(|opener| opener.layers(self, recipe));
+        crate::harvest::check(self, &layers)
     }
 }
 

@@ -16,11 +16,14 @@ mod harvest;
 mod host_calls;
 mod inbound;
 mod layers;
+mod look_ups;
 mod opener;
 mod origin;
 mod outcome;
 mod parameters;
+pub mod plan_text;
 mod profile;
+mod quarantine;
 mod replies;
 mod settle;
 mod signer;
@@ -32,11 +35,14 @@ mod trust;
 pub use engine::Engine;
 pub use generation::{AssignedIdentity, ConfigError, Generation, GenerationParts};
 pub use inbound::Inbound;
+pub use look_ups::LookUps;
 pub use origin::{NotOurs, Origin};
 pub use outcome::{
-    Delivery, Disposition, Dropped, LayerMade, Outcome, OutgoingCopy, Refusal, Refused,
+    Change, Delivery, Disposition, Dropped, LayerMade, LookUp, Outcome, OutgoingCopy, Refusal,
+    Refused, Stages,
 };
 pub use profile::{
     AlreadyProtected, CipherChoice, IdentityChoice, KeyTransportChoice, MissingIdentity, Profile,
 };
+pub use quarantine::Quarantine;
 pub use transaction::Transaction;

@@ -1,11 +1,13 @@
 //! What the front end must do with a transaction.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use waxseal_message::{Address, Message};
 use waxseal_policy::Decision;
 use waxseal_policy::capabilities::CallError;
 use waxseal_policy::plan::Reply;
-use waxseal_policy::transaction::Recipient;
+use waxseal_policy::transaction::{Direction, Recipient};
 
 /// The end of one transaction.
 #[derive(Debug)]
@@ -19,6 +21,42 @@ pub struct Outcome {
     /// How many certificates of the message were kept, or why they could not be. That changes
     /// nothing for the message.
     pub harvested: Result<usize, CallError>,
+    /// The session is one that `[origin]` calls ours: its sender may get reports.
+    pub ours: bool,
+    /// The direction, as filters saw it.
+    pub direction: Option<Direction>,
+    /// How long it took.
+    pub stages: Stages,
+    /// What was looked up for it.
+    pub looked_up: Vec<LookUp>,
+}
+
+/// What was found for an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookUp {
+    /// Whom it was about.
+    pub address: String,
+    /// Certificates for the whole domain would do.
+    pub domain: bool,
+    /// SHA-256 of usable certificates and where they come from, best first.
+    pub usable: Vec<([u8; 32], &'static str)>,
+    /// SHA-256 of the others, and the code of the reason.
+    pub rejected: Vec<([u8; 32], &'static str)>,
+    /// The code of a source's failure.
+    pub failed: Option<&'static str>,
+}
+
+/// How long the stages of one message took, by the monotonic clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Finding header fields and parts.
+    pub parse: Duration,
+    /// The chain of filters, with all that they look up and open.
+    pub filters: Duration,
+    /// Settling the plan and making the copies, each read back; keeping certificates.
+    pub copies: Duration,
+    /// Of filters and copies, what opening, signing and encrypting took.
+    pub crypto: Duration,
 }
 
 /// What to do, for each recipient or for all of them.
@@ -34,8 +72,12 @@ pub enum Disposition {
     Quarantine {
         /// Why.
         reason: String,
-        /// It may not be released without encryption: keep it out of the MTA's hold queue.
+        /// It may not be released without encryption; `copy` is an envelope then.
         must_encrypt: bool,
+        /// The message as received, for the address of `[quarantine]`; from the null
+        /// reverse-path, so that nobody outside hears when it cannot be delivered. `None`: the
+        /// front end's own quarantine may hold the message, and it may leave in clear.
+        copy: Option<OutgoingCopy>,
     },
     /// Deliver nothing, and say so to nobody.
     Discard,
@@ -118,7 +160,32 @@ pub struct Dropped {
     pub cause: CallError,
 }
 
+/// How a copy differs from the message that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Not in one octet.
+    Nothing,
+    /// In its header alone.
+    Header,
+    /// In its body, and perhaps its header.
+    Body,
+}
+
 impl Outcome {
+    /// The outcome of a message that filters did not see.
+    pub fn undecided(disposition: Disposition, generation: impl Into<String>) -> Self {
+        Self {
+            disposition,
+            generation: generation.into(),
+            decision: None,
+            harvested: Ok(0),
+            ours: false,
+            direction: None,
+            stages: Stages::default(),
+            looked_up: Vec::new(),
+        }
+    }
+
     /// The outcome without the messages, for programs.
     pub fn report(&self) -> Value {
         let mut report = match &self.disposition {
@@ -128,8 +195,10 @@ impl Outcome {
             Disposition::Quarantine {
                 reason,
                 must_encrypt,
+                copy,
             } => json!({
                 "disposition": "quarantine", "reason": reason, "must-encrypt": must_encrypt,
+                "copy": copy.as_ref().map(OutgoingCopy::report),
             }),
             Disposition::Discard => json!({ "disposition": "discard" }),
         };
@@ -172,6 +241,20 @@ impl Delivery {
 }
 
 impl OutgoingCopy {
+    /// How it differs from the octets that came in. Costs nothing for a body that nobody
+    /// touched, which shares its octets with the original.
+    pub fn change(&self, original: &[u8]) -> Change {
+        let (head, body) = (self.message.head(), self.message.body());
+        let (start, end) = original.split_at(original.len().saturating_sub(body.len()));
+        if !(end.as_ptr() == body.as_ptr() && end.len() == body.len()) && end != &body[..] {
+            return Change::Body;
+        }
+        match start == &head[..] {
+            true => Change::Nothing,
+            false => Change::Header,
+        }
+    }
+
     /// The copy without its message, for programs.
     pub fn report(&self) -> Value {
         json!({

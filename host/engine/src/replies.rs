@@ -35,6 +35,7 @@ const CLASSES: &[(&str, Class, &str)] = &[
     // The policy and the host.
     ("filter.", Class::Defer, "3.0"),
     ("plan.", Class::Defer, "7.1"),
+    ("quarantine.", Class::Defer, "7.1"),
 ];
 
 fn class_of(cause: &CallError) -> (Class, &'static str) {

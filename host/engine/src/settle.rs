@@ -97,6 +97,8 @@ impl Whole {
         Some(Disposition::Quarantine {
             reason: first.to_string(),
             must_encrypt: plan.rows.iter().any(|row| row.must_encrypt),
+            // Made when all is settled: `quarantine::keep`.
+            copy: None,
         })
     }
 }

@@ -57,6 +57,12 @@ pub struct SourceError {
 pub trait CertificateSource: Send + Sync {
     /// Every certificate that names the address or its domain.
     fn find(&self, address: &Address) -> Result<Vec<Found>, SourceError>;
+
+    /// Names what it asks when that lives on its own: a store, a directory service. Two sources
+    /// of one place give the same answers. `None`: what it holds never changes.
+    fn place(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A certificate that a received message brought.

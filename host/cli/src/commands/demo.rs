@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use waxseal_engine::{Engine, Outcome, Transaction};
+use waxseal_engine::{Engine, Outcome, Transaction, plan_text};
 use waxseal_message::{Address, Limits, Message};
 use waxseal_policy::transaction::Session;
 use waxseal_smime::{Clock, Time};
@@ -25,7 +25,6 @@ use crate::commands::demo::samples::{HOLDERS, SAMPLES, Sample};
 use crate::commands::init::throwaway::Authority;
 use crate::commands::init::{self, draft, place, write};
 use crate::commands::run::copies;
-use crate::fixture::plan;
 use crate::fixture::session::at_the_keyboard;
 use crate::output;
 use crate::progress::Spinner;
@@ -193,7 +192,7 @@ fn report(done: &[Done], out: &Path) -> String {
         } = each;
         text += &format!("{}  {subject:?}\n", sample.file);
         text += &format!("    why:  {}\n", sample.about);
-        text += &format!("    plan: {}\n", plan::one_line(outcome));
+        text += &format!("    plan: {}\n", plan_text::one_line(outcome));
         for back in back {
             text += &format!("    back: {}\n", back.line);
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use waxseal_engine::plan_text::{self, Detail};
 use waxseal_engine::{Engine, Outcome};
 use waxseal_message::{Limits, Message};
 use waxseal_policy::Trace;
@@ -17,7 +18,6 @@ use crate::clock::CommandClock;
 use crate::commands::check;
 use crate::commands::explain::certificates::Judged;
 use crate::commands::run::{RunArgs, report, transaction};
-use crate::fixture::plan::{self, Detail};
 use crate::output;
 use crate::report::Failure;
 
@@ -27,8 +27,6 @@ struct Explained {
     plan: String,
     certificates: Vec<Judged>,
     loading: Duration,
-    filters: Duration,
-    copies: Duration,
 }
 
 /// Prints the plan, the calls, the rules that matched and the time of each step.
@@ -57,18 +55,12 @@ fn explain(args: &RunArgs) -> Result<Explained, Failure> {
         .collect();
     let certificates = certificates::judge(&loaded, &recipients, now);
     let engine = Engine::new(loaded.generation);
-    let begun = Instant::now();
     let outcome = engine.rehearse(transaction);
-    let processing = begun.elapsed();
-    let filters = outcome.decision.iter().flat_map(|it| &it.trace.filters);
-    let filters = filters.map(|filter| filter.elapsed).sum();
     Ok(Explained {
-        plan: plan::text(&outcome, message.as_ref(), Detail::Certificates),
+        plan: plan_text::text(&outcome, message.as_ref(), Detail::Certificates),
         outcome,
         certificates,
         loading,
-        filters,
-        copies: processing.saturating_sub(filters),
     })
 }
 
@@ -93,10 +85,12 @@ impl Explained {
             text += format!("  {line}").trim_end();
             text += "\n";
         }
-        let [loading, filters, copies] = [self.loading, self.filters, self.copies].map(trace::time);
+        let stages = &self.outcome.stages;
+        let times = [self.loading, stages.filters, stages.copies, stages.crypto];
+        let [loading, filters, copies, crypto] = times.map(trace::time);
         let _ = writeln!(
             text,
-            "\ntimes: policy loaded in {loading}, filters {filters}, copies {copies}"
+            "\ntimes: policy loaded in {loading}, filters {filters}, copies {copies}; of these, cryptography {crypto}"
         );
         text
     }
@@ -110,8 +104,10 @@ impl Explained {
             "outcome": self.outcome.report(),
             "times-us": {
                 "load": micros(self.loading),
-                "filters": micros(self.filters),
-                "copies": micros(self.copies),
+                "parse": micros(self.outcome.stages.parse),
+                "filters": micros(self.outcome.stages.filters),
+                "copies": micros(self.outcome.stages.copies),
+                "crypto": micros(self.outcome.stages.crypto),
             },
         })
     }

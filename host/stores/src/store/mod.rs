@@ -230,6 +230,10 @@ impl CertificateSource for CertificateStore {
             .read(|connection| read::find(connection, address, now, self.options.busy));
         Ok(found.map_err(failed)?.unwrap_or_default())
     }
+
+    fn place(&self) -> Option<String> {
+        Some(self.database.path().display().to_string())
+    }
 }
 
 impl CertificateKeeper for CertificateStore {

@@ -8,7 +8,7 @@ use waxseal_config::Loaded;
 use waxseal_message::Address;
 use waxseal_smime::{Candidates, Certificate, Found, Purpose, SourceError, Time, choose};
 
-use crate::fixture::plan::hex;
+use crate::hex::hex;
 
 /// Certificates for one recipient, or why a source did not answer.
 pub(crate) struct Judged {

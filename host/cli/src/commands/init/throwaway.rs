@@ -18,7 +18,7 @@ use waxseal_stores::{
 use zeroize::Zeroizing;
 
 use crate::commands::init::write;
-use crate::fixture::plan::hex;
+use crate::hex::hex;
 use crate::output::{self, Access};
 use crate::report::{Exit, Failure};
 

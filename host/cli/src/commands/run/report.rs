@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use waxseal_engine::plan_text::failed;
 use waxseal_engine::{Disposition, Outcome, Refused};
 use waxseal_policy::capabilities::CallError;
 
-use crate::fixture::plan::{failed, reply};
 use crate::report::{Exit, Failure, hint, warn};
 
 /// The policy put the message aside. No code of sysexits.h fits; a pipe of an MTA bounces it.
@@ -32,10 +32,7 @@ pub(crate) fn about(outcome: &Outcome) {
         let address = &refusal.recipient.address;
         match &refusal.cause {
             Some(cause) => warn(format_args!("refused: {cause}")),
-            None => warn(format_args!(
-                "refused: {}: {address}",
-                reply(&refusal.reply)
-            )),
+            None => warn(format_args!("refused: {}: {address}", refusal.reply)),
         }
     }
     for dropped in &delivery.dropped {
@@ -77,7 +74,12 @@ pub(crate) fn ending(outcome: &Outcome) -> Result<ExitCode, Failure> {
 }
 
 fn whole(exit: Exit, code: &str, refused: &Refused) -> Failure {
-    refusal(exit, code, &reply(&refused.reply), refused.causes.iter())
+    refusal(
+        exit,
+        code,
+        &refused.reply.to_string(),
+        refused.causes.iter(),
+    )
 }
 
 fn refusal<'c>(
