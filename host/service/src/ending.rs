@@ -15,6 +15,32 @@ pub enum Ending {
     Unchanged,
     /// The MTA was told to hold the message (milter).
     Held,
+    /// The MTA was told to drop the message (milter): nobody is to have it, or its copies went
+    /// another way.
+    Dropped,
     /// The client went away, or never took the reply: it will try again.
     Abandoned,
+}
+
+impl Ending {
+    /// In logs.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Ending::Replied(_) | Ending::RepliedEach(_) => "replied",
+            Ending::Edited => "edited",
+            Ending::Unchanged => "unchanged",
+            Ending::Held => "held",
+            Ending::Dropped => "dropped",
+            Ending::Abandoned => "abandoned",
+        }
+    }
+
+    /// What the client was told.
+    pub(crate) fn replies(&self) -> &[Reply] {
+        match self {
+            Ending::Replied(reply) => std::slice::from_ref(reply),
+            Ending::RepliedEach(replies) => replies,
+            _ => &[],
+        }
+    }
 }
