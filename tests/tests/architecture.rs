@@ -37,22 +37,40 @@ fn the_inner_crates_ask_nothing_of_the_world() {
         "File::open",
     ];
     const INNER: [&str; 3] = ["message", "smime", "provider-rustcrypto"];
-    let mut found = Vec::new();
-    for name in INNER {
-        for file in sources(&root().join("host").join(name).join("src")) {
-            let text = std::fs::read_to_string(&file).unwrap();
-            // What follows the tests of a file is tests.
-            let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
-            let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
-            let asked = lines.filter(|l| ASKS.iter().any(|a| l.contains(a)));
-            found.extend(asked.map(|l| format!("{}: {}", file.display(), l.trim())));
-        }
-    }
+    let found: Vec<_> = INNER
+        .iter()
+        .flat_map(|name| sources(&root().join("host").join(name).join("src")))
+        .flat_map(|file| asked(&file, &ASKS))
+        .collect();
     assert!(
         found.is_empty(),
         "inner crates touch the world:\n  {}",
         found.join("\n  ")
     );
+}
+
+/// The record of decisions is the one file that the service writes.
+#[test]
+fn the_service_knows_files_in_one_place() {
+    const FILES: [&str; 4] = ["std::fs", "tokio::fs", "File::", "OpenOptions"];
+    let found: Vec<_> = sources(&root().join("host/service/src"))
+        .into_iter()
+        .filter(|file| !file.ends_with("decisions.rs"))
+        .flat_map(|file| asked(&file, &FILES))
+        .collect();
+    assert!(found.is_empty(), "files:\n  {}", found.join("\n  "));
+}
+
+/// Lines of code that hold one of the words.
+fn asked(file: &Path, words: &[&str]) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    // What follows the tests of a file is tests.
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
+    lines
+        .filter(|l| words.iter().any(|word| l.contains(word)))
+        .map(|l| format!("{}: {}", file.display(), l.trim()))
+        .collect()
 }
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

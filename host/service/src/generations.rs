@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use serde::Serialize;
-use waxseal_engine::{Engine, Generation, Outcome};
+use waxseal_engine::{Engine, Generation};
 use waxseal_policy::{FilterHealth, FilterInfo};
 
 use crate::ids::since_1970;
@@ -168,7 +168,8 @@ impl Generations {
             "a new generation is in service"
         );
         self.activate(&mut state, Counted::new(generation));
-        state.before = Some(before);
+        // The same policy once more has nothing to prove, and nothing to go back to.
+        state.before = Some(before).filter(|before| before.id() != state.active.generation.id());
     }
 
     /// Goes back to a kept generation: that of the id, or the youngest. Its id.
@@ -197,11 +198,9 @@ impl Generations {
         Ok(id)
     }
 
-    /// Counts a message that this generation decided about. The id of the generation that came
+    /// Counts a message that this generation decided about, or failed on. The id of the generation that came
     /// back, when that ended a trial.
-    pub(crate) fn count(&self, decided: &Arc<Counted>, outcome: &Outcome) -> Option<String> {
-        let decision = outcome.decision.as_ref();
-        let failed = decision.is_some_and(|decision| !decision.failures.is_empty());
+    pub(crate) fn count(&self, decided: &Arc<Counted>, failed: bool) -> Option<String> {
         let (messages, failures) = decided.count(failed);
         let trial = self.trial?;
         if !failed || messages > trial.within || failures < trial.failures {

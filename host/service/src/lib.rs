@@ -21,7 +21,7 @@
 //! | `waxseal_filter_seconds` | histogram | `filter` | one evaluation, look-ups included |
 //! | `waxseal_filter_failures_total` | counter | `filter`, `code` | traps, limits, errors; `filter.suspended` while it rests |
 //! | `waxseal_crypto_seconds` | histogram | | opening, signing and encrypting of one message |
-//! | `waxseal_overload_total` | counter | `reason` | deferred with 4.3.2: `waiting` (too many wait for a worker), `wait` (it took too long) |
+//! | `waxseal_overload_total` | counter | `reason` | deferred with 4.3.2: `waiting` (too many wait for a worker), `wait` (it took too long), `octets` (too many are held) |
 //! | `waxseal_panics_total` | counter | `in` | contained panics: `process` (the message was deferred), `shadow` |
 //! | `waxseal_generation` | gauge | `id` | 1 for the one in service, 0 for those before it |
 //! | `waxseal_rollbacks_total` | counter | `by` | `operator`, `trial` |
@@ -39,6 +39,7 @@ pub mod listen;
 mod metrics;
 mod processed;
 mod record;
+mod room;
 mod service;
 mod shadow;
 
@@ -47,5 +48,6 @@ pub use decisions::{DecisionSettings, Decisions};
 pub use ending::Ending;
 pub use generations::{GenerationState, GenerationStatus, RollbackError, Trial};
 pub use processed::Processed;
+pub use room::{NoRoom, Room};
 pub use service::{Service, Settings, ShadowError};
 pub use shadow::{Difference, ShadowReport};

@@ -5,6 +5,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use waxseal_engine::{Generation, Outcome};
+use waxseal_policy::FilterFailure;
 
 use crate::line::Line;
 
@@ -92,7 +93,9 @@ pub(crate) fn message(line: &Line, outcome: &Outcome) {
         return;
     };
     histogram!("waxseal_crypto_seconds").record(seconds(times.crypto));
-    for filter in &decision.trace.filters {
+    let suspended = |failure: &FilterFailure| failure.code == "filter.suspended";
+    let run = decision.trace.filters.iter();
+    for filter in run.filter(|filter| !filter.failure.as_ref().is_some_and(suspended)) {
         histogram!("waxseal_filter_seconds", "filter" => filter.name.clone())
             .record(filter.elapsed.as_secs_f64());
     }

@@ -14,6 +14,7 @@ use crate::generations::{Counted, GenerationStatus, Generations, RollbackError, 
 use crate::ids::Ids;
 use crate::metrics;
 use crate::processed::Processed;
+use crate::room::{Room, Rooms};
 use crate::shadow::{Question, Shadow, ShadowReport};
 
 /// How much is worked on at a time, and what is kept.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub waiting: usize,
     /// How long a message waits for a worker before it is deferred.
     pub wait: Duration,
+    /// Octets of messages that are held at a time ([`Service::room`]).
+    pub octets: usize,
     /// Generations kept for rollback.
     pub keep: usize,
     /// When a new generation is taken back by itself. `None`: never.
@@ -42,6 +45,7 @@ impl Default for Settings {
             workers,
             waiting: 1_000,
             wait: Duration::from_secs(20),
+            octets: 1 << 30,
             keep: 3,
             trial: None,
             shadow_backlog: 2 * workers,
@@ -63,6 +67,7 @@ pub struct Service {
     shadow: Mutex<Option<Arc<Shadow>>>,
     workers: Arc<Semaphore>,
     waiting: Semaphore,
+    rooms: Arc<Rooms>,
     ids: Ids,
 }
 
@@ -76,6 +81,7 @@ impl Service {
             shadow: Mutex::default(),
             workers: Arc::new(Semaphore::new(settings.workers.max(1))),
             waiting: Semaphore::new(settings.waiting),
+            rooms: Rooms::new(settings.octets),
             ids: Ids::default(),
             settings,
         })
@@ -84,6 +90,12 @@ impl Service {
     /// A new name for a message: front ends write it into Received before they hand it in.
     pub fn new_id(&self) -> String {
         self.ids.next(SystemTime::now())
+    }
+
+    /// Room for a message that is about to be read: the front end lets it grow with what it reads,
+    /// keeps it to the message's end, and defers the message when there is no more.
+    pub fn room(&self) -> Room {
+        self.rooms.room()
     }
 
     /// Lets the policy decide, by the generation that is active now. Total: overload and faults
@@ -141,10 +153,7 @@ impl Service {
             let look_ups = LookUps::default();
             let work = || generation.generation.process(transaction, &look_ups);
             let outcome = contained("process", work);
-            if let Some(back) = outcome
-                .as_ref()
-                .and_then(|outcome| generations.count(&generation, outcome))
-            {
+            if let Some(back) = generations.count(&generation, failed(outcome.as_ref())) {
                 active.send_replace(back);
             }
             let seen = question.map(|question| (question, outcome.as_ref().map(Seen::of)));
@@ -253,6 +262,15 @@ impl Seen {
     fn compare(&self, question: Question, id: &str, look_ups: &LookUps) {
         question.compare(id, &self.generation, self.decision.as_ref(), look_ups);
     }
+}
+
+/// Did the generation fail on this message? That there was no slot free is not its fault.
+fn failed(outcome: Option<&Outcome>) -> bool {
+    let Some(outcome) = outcome else {
+        return true; // It panicked.
+    };
+    let mut failures = outcome.decision.iter().flat_map(|it| &it.failures);
+    failures.any(|failure| failure.code != "policy.overloaded")
 }
 
 /// A panic of ours costs one message a deferral, not the process.
