@@ -83,7 +83,6 @@ fn is_time(name: &str) -> bool {
         "crypto",
         "carry-out",
         "total",
-        "size",
     ];
     name.ends_with("-us") || times.contains(&name)
 }
