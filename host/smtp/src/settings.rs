@@ -56,8 +56,6 @@ pub struct Limits {
     /// Octets of one message, without the Received field that is added: 552 5.3.4. The SIZE
     /// offered is this, or what the next hop takes after growth, whichever is less.
     pub message: usize,
-    /// Octets of all messages that the listener holds at a time: 452 4.3.1.
-    pub held: usize,
     /// Octets of one command line, its end included: 500 5.5.2.
     pub line: usize,
     /// Recipients of one message: 452 4.5.3.
@@ -72,7 +70,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 64 << 20,
-            held: 1 << 30,
             // RFC 5321 §4.5.3.1.4 asks for 512; RFC 3461 §4 adds 500, others less.
             line: 2048,
             // RFC 5321 §4.5.3.1.8 asks for 100.
