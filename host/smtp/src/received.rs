@@ -92,15 +92,11 @@ fn safe(name: &str) -> String {
 /// Does this header say that the message goes in circles?
 pub(crate) fn is_loop(message: &[u8], hostname: &str, listener: &str) -> bool {
     let ours = by(hostname, listener);
-    let (mut all, mut own) = (0, 0);
-    for field in fields(message) {
-        if !is_received(field) {
-            continue;
-        }
-        all += 1;
-        own += usize::from(unfolded(field).contains(&ours));
-    }
-    all > MOST || own > MOST_OURS
+    let received = || fields(message).filter(|field| is_received(field));
+    let own = received()
+        .take(MOST + 1)
+        .filter(|field| unfolded(field).contains(&ours));
+    received().nth(MOST).is_some() || own.count() > MOST_OURS
 }
 
 fn is_received(field: &[u8]) -> bool {
@@ -111,9 +107,9 @@ fn is_received(field: &[u8]) -> bool {
     name.trim_ascii_end().eq_ignore_ascii_case(b"received")
 }
 
-/// White space and folds as one space.
+/// The beginning of a field, where what we write stands; white space and folds as one space.
 fn unfolded(field: &[u8]) -> String {
-    let text = String::from_utf8_lossy(field);
+    let text = String::from_utf8_lossy(&field[..field.len().min(2048)]);
     text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 

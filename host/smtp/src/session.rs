@@ -48,8 +48,7 @@ impl<C: Courier> Sessions<C> {
         let listener = self.settings.listener.clone();
         let labels = [("listener", listener.clone())];
         metrics::counter!("waxseal_smtp_connections_total", &labels).increment(1);
-        let open = metrics::gauge!("waxseal_smtp_connections", &labels);
-        open.increment(1.0);
+        let _open = Open::count(metrics::gauge!("waxseal_smtp_connections", &labels));
         let peer = connection.peer;
         let mut session = Session::new(self, connection, stop);
         let ended = session.converse().await;
@@ -57,7 +56,22 @@ impl<C: Courier> Sessions<C> {
             tracing::debug!(listener, ?peer, %gone, "session ended early");
         }
         session.wire.close().await;
-        open.decrement(1.0);
+    }
+}
+
+/// A connection that is open, counted as long as this lives.
+struct Open(metrics::Gauge);
+
+impl Open {
+    fn count(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
@@ -85,7 +99,9 @@ struct Session<C> {
     /// Of the next message.
     facts: Facts,
     transaction: Option<Transaction>,
+    /// Refused commands since the last message.
     errors: usize,
+    /// Commands that brought no mail since then.
     idle_commands: usize,
 }
 
@@ -281,6 +297,8 @@ impl<C: Courier> Session<C> {
         }
         self.reset();
         self.offer = self.shared.courier.offer().await;
+        // RFC 6531 §3.1: not without 8BITMIME.
+        self.offer.smtp_utf8 &= self.offer.eight_bit_mime;
         self.greeting = Some(Greeting { hello, name });
         let lines = match hello {
             Hello::Helo => vec![self.settings().hostname.clone()],

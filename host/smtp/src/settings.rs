@@ -38,7 +38,9 @@ pub struct Settings {
     /// Offers STARTTLS with this certificate.
     pub tls: Option<Arc<ServerConfig>>,
     /// Relays in these networks tell whose mail it is by XFORWARD; peers of a Unix socket may as
-    /// well. For all other peers the client is the peer itself.
+    /// well. For all other peers the client is the peer itself. Whoever can connect from one of
+    /// these networks can claim any client address: where others log on to the relay's host, let
+    /// `[origin]` name listeners only, or listen on a Unix socket.
     pub xforward_from: Vec<IpNet>,
     /// What becomes of a CR or LF alone.
     pub bare_newline: BareNewline,
@@ -60,9 +62,9 @@ pub struct Limits {
     pub line: usize,
     /// Recipients of one message: 452 4.5.3.
     pub recipients: usize,
-    /// Commands in one session that were refused: 421 4.7.0.
+    /// Commands that were refused since the last message: 421 4.7.0.
     pub errors: usize,
-    /// Commands without a message among them: 421 4.7.0.
+    /// Commands since the last message that bring none nearer: 421 4.7.0.
     pub idle_commands: usize,
 }
 

@@ -18,8 +18,9 @@ use waxseal_service::listen::Stream;
 const BLOCK: usize = 64 << 10;
 /// Octets read at a time of commands: what an idle connection costs.
 const COMMANDS: usize = 4 << 10;
-/// Blocks read from a client that is not listened to any more.
+/// Blocks read from a client that is not listened to any more, and how long.
 const LINGER: usize = 16;
+const PARTING: Duration = Duration::from_secs(5);
 
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
@@ -177,9 +178,9 @@ impl Wire {
     /// Sends what is left and says that nothing follows. What the client still sends is read for
     /// a moment, for a connection closed over unread octets is reset, and our last reply with it.
     pub(crate) async fn close(mut self) {
-        let _ = self.flush().await;
-        let _ = timeout(self.patience, self.stream.shutdown()).await;
-        let linger = async {
+        let part = async {
+            let _ = self.flush().await;
+            let _ = self.stream.shutdown().await;
             for _ in 0..LINGER {
                 self.input.clear();
                 self.input.reserve(BLOCK);
@@ -188,7 +189,7 @@ impl Wire {
                 }
             }
         };
-        let _ = timeout(Duration::from_secs(1), linger).await;
+        let _ = timeout(PARTING, part).await;
     }
 }
 

@@ -44,7 +44,7 @@ impl<C: Courier> Session<C> {
         self.say(&reply(354, "", "end with CRLF.CRLF"));
         let mut framing = DataFraming::default();
         while !framing.ended() {
-            let until = self.until(&message);
+            let until = self.until(message.begun);
             self.wire.fill(until).await?;
             let used = framing.feed(self.wire.input(), |run| message.push(run));
             self.wire.input().advance(used);
@@ -70,12 +70,13 @@ impl<C: Courier> Session<C> {
         if refusal.is_none() && message.is_none() {
             message = Some(self.begin());
         }
+        let begun = message.as_ref().map_or_else(Instant::now, |m| m.begun);
         // RFC 3030 §2: the chunk is read whatever becomes of it.
         let mut rest = size;
         while rest > 0 {
             let input = self.wire.input();
             if input.is_empty() {
-                let until = self.until_or_command(message.as_ref());
+                let until = self.until(begun);
                 self.wire.fill(until).await?;
                 continue;
             }
@@ -137,16 +138,10 @@ impl<C: Courier> Session<C> {
         }
     }
 
-    fn until(&self, message: &Incoming) -> Instant {
+    /// When the next octets of a message that began then must be here.
+    fn until(&self, begun: Instant) -> Instant {
         let timeouts = &self.settings().timeouts;
-        (Instant::now() + timeouts.block).min(message.begun + timeouts.message)
-    }
-
-    fn until_or_command(&self, message: Option<&Incoming>) -> Instant {
-        match message {
-            Some(message) => self.until(message),
-            None => Instant::now() + self.settings().timeouts.block,
-        }
+        (Instant::now() + timeouts.block).min(begun + timeouts.message)
     }
 
     /// A message begins: it gets its name and our trace field.
@@ -273,7 +268,7 @@ impl<C: Courier> Session<C> {
             });
         }
         told?;
-        self.idle_commands = 0;
+        (self.errors, self.idle_commands) = (0, 0);
         Ok(Next::Command)
     }
 
