@@ -154,38 +154,34 @@ impl Sent {
 
     /// The final dot, and what comes of it. The answer is a deferral also when nobody knows.
     pub(crate) async fn end(mut self) -> Answers {
-        let replies = match self.session.end(self.accepted.len()).await {
-            Ok(replies) => replies,
-            Err(error) => {
-                self.name_unsure(&error);
-                return same(self.accepted, &Answer::Deferred(deferral(&error)));
-            }
-        };
-        self.pool.give_back(self.session).await;
-        let answers: Vec<_> = replies
+        let (replies, error) = self.session.end(self.accepted.len()).await;
+        let mut accepted = self.accepted.into_iter();
+        // What was heard counts, also when the connection broke after it.
+        let mut answers: Answers = replies
             .iter()
-            .map(|reply| Answer::to(Step::Message, reply))
+            .zip(accepted.by_ref())
+            .map(|(reply, recipient)| (recipient, Answer::to(Step::Message, reply)))
             .collect();
-        match answers.as_slice() {
-            // SMTP: one for all.
-            [answer] => same(self.accepted, answer),
-            _ => self.accepted.into_iter().zip(answers).collect(),
-        }
+        let Some(error) = error else {
+            self.pool.give_back(self.session).await;
+            return answers;
+        };
+        let unsure: Vec<_> = accepted.collect();
+        name_unsure(&self.id, &self.pool.settings.name, &unsure, &error);
+        answers.extend(same(unsure, &Answer::Deferred(deferral(&error))));
+        answers
     }
 }
 
-impl Sent {
-    /// Between the final dot and its answer nobody knows whose the message is: a retry may deliver
-    /// it again.
-    fn name_unsure(&self, error: &Error) {
-        let hop = &self.pool.settings.name;
-        for recipient in &self.accepted {
-            let (id, recipient) = (&self.id, &recipient.address);
-            tracing::warn!(id, %recipient, hop, %error, "may have a copy of a message that was not taken");
-        }
-        let count = self.accepted.len() as u64;
-        metrics::counter!("waxseal_relay_unsure_total", "hop" => hop.clone()).increment(count);
+/// Between the final dot and its answer nobody knows whose the message is: a retry may deliver it
+/// again.
+fn name_unsure(id: &str, hop: &str, recipients: &[Recipient], error: &Error) {
+    for recipient in recipients {
+        let recipient = &recipient.address;
+        tracing::warn!(id, %recipient, hop, %error, "may have a copy of a message that was not taken");
     }
+    let count = recipients.len() as u64;
+    metrics::counter!("waxseal_relay_unsure_total", "hop" => hop.to_owned()).increment(count);
 }
 
 fn same(recipients: Vec<Recipient>, answer: &Answer) -> Answers {

@@ -84,15 +84,22 @@ impl Pool {
     pub(crate) async fn take(&self, deadline: Instant) -> Result<Session, Error> {
         while let Some(mut session) = self.pop() {
             match session.revive(deadline).await {
-                Ok(()) => return Ok(session),
+                Ok(()) => {
+                    self.remember(&session);
+                    return Ok(session);
+                }
                 Err(error) => {
                     tracing::debug!(%error, hop = self.settings.name, "an idle connection ended");
                 }
             }
         }
         let session = Session::open(&self.settings, self.tls.as_ref(), deadline).await?;
-        *lock(&self.offers) = Some((session.capabilities().clone(), Instant::now()));
+        self.remember(&session);
         Ok(session)
+    }
+
+    fn remember(&self, session: &Session) {
+        *lock(&self.offers) = Some((session.capabilities().clone(), Instant::now()));
     }
 
     fn pop(&self) -> Option<Session> {
@@ -152,7 +159,6 @@ impl Pool {
         let _place = self.places(1, deadline).await?;
         let session = self.take(deadline).await?;
         let offers = session.capabilities().clone();
-        *lock(&self.offers) = Some((offers.clone(), Instant::now()));
         self.give_back(session).await;
         Ok(offers)
     }

@@ -284,8 +284,7 @@ impl Session {
     /// it says in between is its refusal.
     pub(crate) async fn content(&mut self, slices: &[&[u8]]) -> Result<(), Error> {
         match self.write_content(slices).await {
-            Ok(()) if self.input.is_empty() => Ok(()),
-            Ok(()) => Err(self.last_words(Error::Closed("the message")).await),
+            Ok(()) => self.still_waits().await,
             Err(error) => Err(self.last_words(error).await),
         }
     }
@@ -303,10 +302,12 @@ impl Session {
 
     /// Looks, without waiting, whether the next hop hung up or said something after the content.
     pub(crate) async fn still_waits(&mut self) -> Result<(), Error> {
-        tokio::select! {
-            biased;
-            _ = self.stream.read_buf(&mut self.input) => {}
-            () = std::future::ready(()) => return Ok(()),
+        if self.input.is_empty() {
+            tokio::select! {
+                biased;
+                _ = self.stream.read_buf(&mut self.input) => {}
+                () = std::future::ready(()) => return Ok(()),
+            }
         }
         Err(self.last_words(Error::Closed("the message")).await)
     }
@@ -322,20 +323,30 @@ impl Session {
         }
     }
 
-    /// The final dot, and what comes of it: over SMTP one reply, over LMTP one for each recipient
-    /// that was accepted (RFC 2033 §4.2), in order.
-    pub(crate) async fn end(&mut self, accepted: usize) -> Result<Vec<HopReply>, Error> {
+    /// The final dot, and what comes of it for each recipient that was accepted, in order: over
+    /// SMTP one reply is for all, over LMTP each has its own (RFC 2033 §4.2). As many as were
+    /// heard, and why there are no more.
+    pub(crate) async fn end(&mut self, accepted: usize) -> (Vec<HopReply>, Option<Error>) {
+        let mut replies = Vec::new();
+        let heard = self.hear_end(accepted, &mut replies).await;
+        (replies, heard.err())
+    }
+
+    async fn hear_end(
+        &mut self,
+        accepted: usize,
+        replies: &mut Vec<HopReply>,
+    ) -> Result<(), Error> {
         self.write_line("the final dot", ".").await?;
         self.flush("the final dot").await?;
-        let count = match self.protocol {
-            Protocol::Smtp => 1,
-            Protocol::Lmtp => accepted,
-        };
-        let mut replies = Vec::new();
-        for _ in 0..count {
-            replies.push(self.reply("the final dot", self.patience.end).await?);
+        while replies.len() < accepted {
+            let reply = self.reply("the final dot", self.patience.end).await?;
+            match self.protocol {
+                Protocol::Smtp => replies.resize(accepted, reply),
+                Protocol::Lmtp => replies.push(reply),
+            }
         }
-        Ok(replies)
+        Ok(())
     }
 
     /// Says good-bye; nobody waits for the answer.

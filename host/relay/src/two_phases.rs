@@ -239,6 +239,10 @@ impl Run<'_> {
             // Dropping the others takes them back.
             return Err(failures.reply());
         }
+        if let Some(reply) = failures.deferred {
+            // One of several over LMTP: it is deferred anyway, with as few copies out as can be.
+            return Err(reply);
+        }
         for answers in all(sent.map(Sent::end)).await {
             match answers {
                 Some(answers) => self.count(answers, &mut failures),

@@ -330,6 +330,60 @@ async fn one_reply_for_all_over_lmtp() {
     check("452 4.2.2 full", "452 4.2.2 id=ID1 full", false).await;
 }
 
+/// What was heard before the connection broke counts: who has the message gets it once.
+#[tokio::test]
+async fn replies_that_were_heard_count() {
+    let offers = Offers {
+        is_lmtp: true,
+        ..Offers::default()
+    };
+    let hop = Hop::start(offers, |asked| match (asked.stage, asked.line) {
+        (Stage::Dot, line) if line.contains("b@") => Say("550 5.7.1 spam"),
+        (Stage::Dot, line) if line.contains("c@") => Drop,
+        _ => Go,
+    })
+    .await;
+    let mut settings = to(&hop);
+    settings.protocol = Protocol::Lmtp;
+    let group = [
+        "a@example.net",
+        "b@example.net",
+        "c@example.net",
+        "d@example.net",
+    ];
+    let replies = each(&relay(settings), delivery(&[&group])).await;
+    assert_eq!(
+        replies[..2],
+        ["250 2.0.0 id=ID1 queued", "550 5.7.1 id=ID1 spam"]
+    );
+    for reply in &replies[2..] {
+        assert!(reply.starts_with("451 4.4.2 id=ID1"), "{reply}");
+    }
+    assert_eq!(reached(&hop), names(&["a@example.net"]));
+}
+
+/// A message that is deferred anyway does not send more copies out.
+#[tokio::test]
+async fn a_deferral_among_the_first_replies_stops_the_other_dots() {
+    let offers = Offers {
+        is_lmtp: true,
+        ..Offers::default()
+    };
+    let hop = Hop::start(offers, |asked| {
+        match asked.stage == Stage::Dot && asked.line.contains("b@") {
+            true => Say("452 4.2.2 full"),
+            false => Go,
+        }
+    })
+    .await;
+    let mut settings = to(&hop);
+    settings.protocol = Protocol::Lmtp;
+    let copies = delivery(&[&["a@example.net", "b@example.net"], &["c@example.net"]]);
+    let reply = one(&relay(settings), copies).await;
+    assert_eq!(reply, "452 4.2.2 id=ID1 full");
+    assert_eq!(reached(&hop), names(&["a@example.net"]));
+}
+
 /// A recipient whom a filter added has no reply over LMTP: all copies or none.
 #[tokio::test]
 async fn an_added_recipient_is_not_forgotten_over_lmtp() {
