@@ -319,6 +319,7 @@ impl Session {
                 step: "the message",
                 reply,
             },
+            Err(garbled @ Error::Garbled { .. }) => garbled,
             Err(_) => error,
         }
     }
