@@ -10,12 +10,12 @@ use waxseal_message::Address;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
-use crate::answer::deferred;
+use crate::answer::{Answer, deferred};
 use crate::capabilities::Capabilities;
 use crate::letter::{Letter, Returns, SenderParameters};
 use crate::pool::Pool;
 use crate::settings::Settings;
-use crate::{Error, each, two_phases};
+use crate::{Error, delivery, each, two_phases};
 
 /// The envelope of the message that an outcome is about.
 #[derive(Clone, Debug)]
@@ -89,11 +89,14 @@ impl Relay {
             Disposition::Reject(refused) | Disposition::Defer(refused) => {
                 same(envelope, replies, refused.reply.clone())
             }
-            Disposition::Quarantine { .. } => same(
+            Disposition::Quarantine { copy: None, .. } => same(
                 envelope,
                 replies,
                 deferred("4.7.1", "no quarantine to keep it in"),
             ),
+            Disposition::Quarantine {
+                copy: Some(copy), ..
+            } => same(envelope, replies, self.quarantine(envelope, copy).await),
             // Nobody hears of it.
             Disposition::Discard => same(envelope, replies, taken()),
         };
@@ -119,6 +122,33 @@ impl Relay {
         }
         let reply = two_phases::deliver(pool, envelope, delivery, letters, deadline).await;
         same(envelope, replies, reply)
+    }
+
+    /// Delivers what a person shall look at. The sender hears that it was taken; from the null
+    /// reverse-path, so that nobody outside hears what becomes of it. A quarantine that refuses
+    /// is for the operator to mend, and the message waits for that.
+    async fn quarantine(&self, envelope: &Envelope, copy: &OutgoingCopy) -> Reply {
+        let parameters = SenderParameters::of(&envelope.sender_parameters);
+        let letter = Letter {
+            id: envelope.id.clone(),
+            message: copy.message.clone(),
+            sender: None,
+            recipients: copy.recipients.clone(),
+            parameters: SenderParameters {
+                declares_utf8: parameters.declares_utf8,
+                ..SenderParameters::default()
+            },
+        };
+        let deadline = self.deadline(envelope);
+        let answers = delivery::deliver(Arc::clone(&self.pool), letter, deadline).await;
+        let mut failed = answers.into_iter().filter_map(|(_, answer)| match answer {
+            Answer::Taken(_) => None,
+            Answer::Refused(reply) | Answer::Deferred(reply) => Some(reply),
+        });
+        match failed.next() {
+            None => taken(),
+            Some(reply) => deferred("4.7.1", &format!("the quarantine did not take it: {reply}")),
+        }
     }
 
     fn deadline(&self, envelope: &Envelope) -> Deadline {

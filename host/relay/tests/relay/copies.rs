@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use waxseal_engine::{Delivery, Dropped};
+use waxseal_engine::{Delivery, Disposition, Dropped, OutgoingCopy};
 use waxseal_policy::capabilities::{CallError, ErrorKind};
 use waxseal_relay::{Protocol, Replies};
 
@@ -491,6 +491,42 @@ async fn a_thousand_recipients_are_ten_letters() {
     );
     assert_eq!(hop.taken().len(), 10);
     assert_eq!(reached(&hop).len(), 1000);
+}
+
+/// The message as received, from the null reverse-path; the client hears that it was taken.
+#[tokio::test]
+async fn quarantined_mail_goes_to_its_address() {
+    let check = async |act: Act, copy: Option<OutgoingCopy>, expected: &str, kept: usize| {
+        let hop = Hop::start(Offers::default(), move |asked| match asked.stage {
+            Stage::Recipient => act.clone(),
+            _ => Go,
+        })
+        .await;
+        let envelope = envelope(&delivery(&[&["a@example.net", "b@example.net"]]));
+        let disposition = Disposition::Quarantine {
+            reason: "suspicious".to_owned(),
+            must_encrypt: false,
+            copy,
+        };
+        let relay = relay(to(&hop));
+        let replies = relay
+            .carry_out(&envelope, &disposition, Replies::Each)
+            .await;
+        let replies: Vec<_> = replies.iter().map(ToString::to_string).collect();
+        assert_eq!(replies, [expected, expected]);
+        let taken = hop.taken();
+        assert_eq!(taken.len(), kept);
+        for one in taken {
+            assert!(one.mail.starts_with("MAIL FROM:<> "), "{}", one.mail);
+            assert_eq!(one.recipients, ["RCPT TO:<keep@example.org>"]);
+            assert_eq!(one.octets, crate::MAIL.as_bytes());
+        }
+    };
+    let kept = || Some(copy(crate::MAIL, &["keep@example.org"]));
+    check(Go, kept(), "250 2.0.0 id=ID1 taken", 1).await;
+    let refused = "451 4.7.1 id=ID1 the quarantine did not take it: 550 5.1.1 who";
+    check(Say("550 5.1.1 who"), kept(), refused, 0).await;
+    check(Go, None, "451 4.7.1 id=ID1 no quarantine to keep it in", 0).await;
 }
 
 /// A client that goes away in the middle takes back what was not committed.
