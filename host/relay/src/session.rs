@@ -23,6 +23,8 @@ use crate::tls::Starter;
 
 /// Each block of the message makes progress within its time-out.
 const BLOCK: usize = 64 << 10;
+/// A read takes the replies to a pipeline at once.
+const READ: usize = 4 << 10;
 /// What else a next hop says when it breaks off in the middle of a message.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -395,6 +397,7 @@ impl Session {
                 tracing::debug!(step, %reply, "next hop");
                 return Ok(reply);
             }
+            self.input.reserve(READ);
             let read = timeout_at(until, self.stream.read_buf(&mut self.input)).await;
             match read {
                 Ok(Ok(0)) => return Err(self.broken(Error::Closed(step))),
