@@ -20,6 +20,8 @@ const ID_DIGITS: usize = 12;
 /// A policy directory, where its problems go, and the digest of what was read.
 pub(crate) struct Directory<'p> {
     root: PathBuf,
+    /// Where files are that the service writes; the root, unless that is a copy.
+    data: PathBuf,
     digest: RefCell<Sha256>,
     pub(crate) problems: &'p Collector,
     pub(crate) warnings: &'p Collector,
@@ -29,10 +31,22 @@ impl<'p> Directory<'p> {
     pub(crate) fn new(root: &Path, problems: &'p Collector, warnings: &'p Collector) -> Self {
         Self {
             root: root.to_owned(),
+            data: root.to_owned(),
             digest: RefCell::default(),
             problems,
             warnings,
         }
+    }
+
+    /// The same as a copy of another directory, which keeps what the service writes.
+    pub(crate) fn copy_of(mut self, original: &Path) -> Self {
+        self.data = original.to_owned();
+        self
+    }
+
+    /// Where the name of a file leads that the service writes.
+    pub(crate) fn data(&self, name: &Path) -> PathBuf {
+        self.data.join(name)
     }
 
     /// Where a name of the policy leads.
@@ -42,7 +56,10 @@ impl<'p> Directory<'p> {
 
     /// The name of a path, relative to the directory where it lies in it.
     pub(crate) fn name<'n>(&self, path: &'n Path) -> &'n Path {
-        path.strip_prefix(&self.root).unwrap_or(path)
+        let inside = path.strip_prefix(&self.root);
+        inside
+            .or_else(|_| path.strip_prefix(&self.data))
+            .unwrap_or(path)
     }
 
     /// The file that a key names: relative to the directory and inside it, or absolute. A
@@ -169,7 +186,7 @@ impl<'p> Directory<'p> {
             if mode & 0o007 != 0 {
                 let message =
                     format!("everybody on this machine can read this secret: mode {mode:o}");
-                let hint = format!("chmod 600 {}", self.path(name).display());
+                let hint = format!("chmod 600 {}", self.data(name).display());
                 self.warnings
                     .add(Problem::with_file(name, message).hint(hint));
             }

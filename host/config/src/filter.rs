@@ -335,7 +335,8 @@ fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>) {
     let name = &draft.config.name;
     if let LoadReason::Settings(problems) = &error.reason {
         for problem in problems {
-            directory.problems.add(in_settings(problem, draft));
+            let problem = in_settings(problem, draft).loading(name, error.step);
+            directory.problems.add(problem);
         }
         return;
     }
@@ -366,7 +367,8 @@ fn report(error: &LoadError, draft: &Draft, directory: &Directory<'_>) {
         Problem::with_file(FILE, message)
             .at(format!("{}.{key}", draft.path))
             .on_line(draft.line_of(key))
-            .hint(hint),
+            .hint(hint)
+            .loading(name, error.step),
     );
 }
 

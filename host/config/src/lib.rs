@@ -25,6 +25,7 @@ mod origin;
 mod problem;
 mod profile;
 mod quarantine;
+pub mod serve;
 mod store;
 mod trust;
 mod words;
@@ -73,9 +74,21 @@ pub fn load(
     provider: Arc<dyn Provider>,
     options: &LoadOptions,
 ) -> Result<Loaded, Errors> {
+    load_copy(dir, dir, runtime, provider, options)
+}
+
+/// Loads a copy of a policy directory. What the service writes, the store of certificates,
+/// stays in the original.
+pub fn load_copy(
+    copy: &Path,
+    original: &Path,
+    runtime: &Arc<Runtime>,
+    provider: Arc<dyn Provider>,
+    options: &LoadOptions,
+) -> Result<Loaded, Errors> {
     let (problems, warnings) = (Collector::default(), Collector::default());
     let read = {
-        let directory = Directory::new(dir, &problems, &warnings);
+        let directory = Directory::new(copy, &problems, &warnings).copy_of(original);
         read(&directory, runtime, provider, options)
     };
     match read {

@@ -38,7 +38,7 @@ fn texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
 }
 
 /// A network, or a single address.
-fn network(value: &Value<'_>) -> Option<IpNet> {
+pub(crate) fn network(value: &Value<'_>) -> Option<IpNet> {
     let text = value.text()?;
     let network = text
         .parse::<IpNet>()

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use waxseal_policy::LoadStep;
+
 use crate::FILE;
 
 /// One thing that is wrong, or that an operator should know.
@@ -19,6 +21,10 @@ pub struct Problem {
     pub message: String,
     /// What to try.
     pub hint: Option<String>,
+    /// The filter that it is about, when it showed while that was loaded.
+    pub filter: Option<String>,
+    /// The step of loading that failed.
+    pub step: Option<LoadStep>,
 }
 
 impl Problem {
@@ -30,7 +36,16 @@ impl Problem {
             path: String::new(),
             message: message.into(),
             hint: None,
+            filter: None,
+            step: None,
         }
+    }
+
+    /// It showed while this filter was loaded.
+    pub(crate) fn loading(mut self, filter: &str, step: LoadStep) -> Self {
+        self.filter = Some(filter.to_owned());
+        self.step = Some(step);
+        self
     }
 
     pub(crate) fn at(mut self, path: impl Into<String>) -> Self {
@@ -71,6 +86,13 @@ impl Errors {
     /// The problems, in the order of the files that they are in.
     pub fn problems(&self) -> &[Problem] {
         &self.0
+    }
+
+    /// These and those of another file.
+    #[must_use]
+    pub fn and(mut self, others: Errors) -> Self {
+        self.0.extend(others.0);
+        self
     }
 }
 

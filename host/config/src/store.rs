@@ -52,7 +52,7 @@ pub(crate) fn read(root: &Section<'_>, directory: &Directory<'_>) -> Store {
         section.finish();
     }
     let file = file.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let path = directory.path(&file);
+    let path = directory.data(&file);
     Store {
         certificates: Arc::new(CertificateStore::new(path, options, Arc::new(SystemClock))),
         rules,

@@ -32,9 +32,9 @@ pub struct Engine {
 
 impl Engine {
     /// An engine that begins with this generation.
-    pub fn new(generation: Generation) -> Self {
+    pub fn new(generation: impl Into<Arc<Generation>>) -> Self {
         Self {
-            current: ArcSwap::from_pointee(generation),
+            current: ArcSwap::new(generation.into()),
         }
     }
 

@@ -26,6 +26,7 @@ pub struct Processed {
     wait: Duration,
     decided: Option<Instant>,
     concluded: bool,
+    _under_way: Arc<()>,
 }
 
 impl Processed {
@@ -33,6 +34,7 @@ impl Processed {
         id: String,
         transaction: &Transaction,
         decisions: Option<Arc<Decisions>>,
+        under_way: Arc<()>,
     ) -> Self {
         metrics::in_flight(1.0);
         Self {
@@ -45,6 +47,7 @@ impl Processed {
             wait: Duration::ZERO,
             decided: None,
             concluded: false,
+            _under_way: under_way,
         }
     }
 

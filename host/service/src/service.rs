@@ -69,6 +69,8 @@ pub struct Service {
     waiting: Semaphore,
     rooms: Arc<Rooms>,
     ids: Ids,
+    /// Each message that is under way holds a reference.
+    under_way: Arc<()>,
 }
 
 impl Service {
@@ -83,6 +85,7 @@ impl Service {
             waiting: Semaphore::new(settings.waiting),
             rooms: Rooms::new(settings.octets),
             ids: Ids::default(),
+            under_way: Arc::default(),
             settings,
         })
     }
@@ -103,7 +106,8 @@ impl Service {
     /// [abandoned](crate::Ending::Abandoned).
     pub async fn process(&self, id: String, transaction: Transaction) -> Processed {
         let decisions = self.settings.decisions.clone();
-        let mut processed = Processed::begin(id, &transaction, decisions);
+        let under_way = Arc::clone(&self.under_way);
+        let mut processed = Processed::begin(id, &transaction, decisions, under_way);
         let generation = self.generations.active();
         let waiting = Instant::now();
         let admitted = self.admit().await;
@@ -184,6 +188,11 @@ impl Service {
         let id = self.generations.roll_back(id)?;
         self.active.send_replace(id.clone());
         Ok(id)
+    }
+
+    /// Messages between their arrival and their end.
+    pub fn in_flight(&self) -> usize {
+        Arc::strong_count(&self.under_way) - 1
     }
 
     /// The active generation.
