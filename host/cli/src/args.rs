@@ -8,7 +8,8 @@ use waxseal_message::Address;
 use waxseal_smime::{ContentCipher, DigestAlgorithm, HeaderProtection, KeyTransport, RsaScheme};
 
 use crate::commands::{
-    build, cert, check, decrypt, demo, encrypt, init, inspect, new, open, run, sign, test, verify,
+    build, cert, check, decrypt, demo, encrypt, explain, init, inspect, new, open, reload, run,
+    serve, shadow, sign, status, test, verify,
 };
 
 /// Signs and encrypts mail by policy; the policy is a program.
@@ -40,10 +41,22 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     /// Take one message through a policy and write the copies
     Run(run::RunArgs),
-    /// As `run`, with the plan, the calls, the rules that matched and the time of each step
-    Explain(run::RunArgs),
+    /// As `run`, with the plan, the calls, the rules that matched and the time of each step; with
+    /// an ID, what a running service decided
+    Explain(explain::args::ExplainArgs),
     /// Run the fixtures of a policy or a filter project
     Test(test::TestArgs),
+    /// Serve a policy over milter, SMTP and LMTP, and reload it while mail flows
+    Serve(serve::ServeArgs),
+    /// Say what a running service does, and by which policy
+    Status(status::StatusArgs),
+    /// Load the policy directory into a running service
+    Reload(reload::ReloadArgs),
+    /// Go back to an earlier generation of a running service's policy
+    Rollback(reload::RollbackArgs),
+    /// Look at the candidate of `reload --shadow`, and make it active or let it go
+    #[command(subcommand)]
+    Shadow(shadow::ShadowCommand),
     /// Make a filter project: SDK, contract, a fixture and a test
     New(new::NewArgs),
     /// Build a filter project into a component

@@ -11,8 +11,12 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod open;
+pub(crate) mod reload;
 pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod shadow;
 pub(crate) mod sign;
+pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod verify;
 
@@ -39,5 +43,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Verify(args) => verify::run(args),
         Command::Decrypt(args) => decrypt::run(args),
         Command::Cert(command) => cert::run(command),
+        Command::Serve(args) => serve::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Reload(args) => reload::reload(&args),
+        Command::Rollback(args) => reload::rollback(args),
+        Command::Shadow(command) => shadow::run(&command),
     }
 }

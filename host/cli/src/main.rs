@@ -21,6 +21,7 @@ mod output;
 mod passphrase;
 mod progress;
 mod report;
+mod serve;
 mod table;
 mod trust_args;
 
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report::usage(&error),
     };
-    logs::start(cli.verbose);
+    logs::start(cli.verbose, &cli.command);
     match commands::run(cli.command) {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -239,7 +239,7 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// The system's words without the number, in our case: `no such file or directory`.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = words.chars();

@@ -1,4 +1,5 @@
-//! `waxseal check`: load a policy directory as the service would, say what is wrong and where.
+//! `waxseal check`: load a policy directory as the service would, say what is wrong and where;
+//! `serve.toml` too, when it stands there.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use serde_json::{Value, json};
+use waxseal_config::serve::{self, Listener, SERVE_FILE, Serve};
 use waxseal_config::{Errors, FILE, LoadOptions, Loaded, Problem};
 use waxseal_policy::{Compile, Runtime, RuntimeLimits};
 use waxseal_provider_rustcrypto::RustCrypto;
@@ -14,6 +16,7 @@ use waxseal_smime::{Clock, Time};
 use crate::clock::{self, CommandClock};
 use crate::output;
 use crate::report::{Exit, Failure, hint, note, warn};
+use crate::serve::bind::shown;
 
 /// What `check` takes.
 #[derive(Args)]
@@ -35,17 +38,45 @@ pub(crate) struct CheckArgs {
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     let now = CommandClock::from(args.at).now();
     let result = read(&args.dir, now)?;
+    let config = args.dir.join(SERVE_FILE);
+    let serve = match config.exists() {
+        true => serve::read(&config, &args.dir).map(Some),
+        false => Ok(None),
+    };
     if args.json {
-        output::print_json(&report(&result))?;
-        return Ok(match result {
-            Ok(_) => ExitCode::SUCCESS,
-            Err(_) => Exit::Config.into(),
+        output::print_json(&report(&result, &serve))?;
+        return Ok(match (result, serve) {
+            (Ok(_), Ok(_)) => ExitCode::SUCCESS,
+            _ => Exit::Config.into(),
         });
     }
-    let loaded = result.map_err(|errors| failure(&args.dir, &errors))?;
-    warn_about(&loaded);
-    output::print(summary(&loaded))?;
-    Ok(ExitCode::SUCCESS)
+    match (result, serve) {
+        (Ok(loaded), Ok(serve)) => {
+            warn_about(&loaded);
+            output::print(summary(&loaded) + &listeners(serve.as_ref()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(failure(&args.dir, &errors)),
+        (Err(errors), Err(more)) => Err(failure(&args.dir, &errors.and(more))),
+    }
+}
+
+/// What `serve.toml` says, for people.
+fn listeners(serve: Option<&Serve>) -> String {
+    let listeners = serve.into_iter().flat_map(|serve| &serve.listeners);
+    let line = |listener: &Listener| {
+        let Listener { name, protocol, .. } = listener;
+        let hop = listener.next_hop.as_ref();
+        let hop = hop
+            .map(|hop| format!(", next hop {hop}"))
+            .unwrap_or_default();
+        let address = shown(&listener.address);
+        format!(
+            "  listener {name}: {} on {address}{hop}\n",
+            protocol.as_str()
+        )
+    };
+    listeners.map(line).collect()
 }
 
 /// Loads a policy for another command: warnings are printed, problems end it.
@@ -94,6 +125,11 @@ fn runtime() -> Result<Arc<Runtime>, Failure> {
 }
 
 pub(crate) fn failure(dir: &Path, errors: &Errors) -> Failure {
+    faults("the policy", dir, errors)
+}
+
+/// Every problem with its hint, and how many there are in what.
+pub(crate) fn faults(what: &str, path: &Path, errors: &Errors) -> Failure {
     let mut failure = Failure::silent(Exit::Config);
     for problem in errors.problems() {
         failure = failure.and(problem);
@@ -104,8 +140,8 @@ pub(crate) fn failure(dir: &Path, errors: &Errors) -> Failure {
     let count = errors.problems().len();
     let plural = if count == 1 { "" } else { "s" };
     failure.and(format_args!(
-        "{count} problem{plural} in the policy: {}",
-        dir.display()
+        "{count} problem{plural} in {what}: {}",
+        path.display()
     ))
 }
 
@@ -163,9 +199,9 @@ fn may(grants: &[String]) -> String {
     }
 }
 
-fn report(result: &Result<Loaded, Errors>) -> Value {
+fn report(result: &Result<Loaded, Errors>, serve: &Result<Option<Serve>, Errors>) -> Value {
     let list = |problems: &[Problem]| problems.iter().map(problem).collect::<Vec<_>>();
-    match result {
+    let mut report = match result {
         Ok(loaded) => json!({
             "sound": true,
             "generation": loaded.generation.id(),
@@ -175,7 +211,12 @@ fn report(result: &Result<Loaded, Errors>) -> Value {
             "warnings": list(&loaded.warnings),
         }),
         Err(errors) => json!({ "sound": false, "errors": list(errors.problems()), "warnings": [] }),
+    };
+    if let (Err(errors), Some(Value::Array(all))) = (serve, report.get_mut("errors")) {
+        all.extend(list(errors.problems()));
+        report["sound"] = json!(false);
     }
+    report
 }
 
 fn problem(problem: &Problem) -> Value {

@@ -1,6 +1,9 @@
-//! `waxseal explain`: what `run` would do, and why. Nothing is written but what it prints.
+//! `waxseal explain`: what `run` would do with a mail, or what a service decided about a message,
+//! and why. Nothing is written but what it prints.
 
+pub(crate) mod args;
 mod certificates;
+mod decision;
 mod trace;
 
 use std::fmt::Write;
@@ -16,6 +19,7 @@ use waxseal_smime::Clock;
 
 use crate::clock::CommandClock;
 use crate::commands::check;
+use crate::commands::explain::args::ExplainArgs;
 use crate::commands::explain::certificates::Judged;
 use crate::commands::run::{RunArgs, report, transaction};
 use crate::output;
@@ -30,8 +34,15 @@ struct Explained {
 }
 
 /// Prints the plan, the calls, the rules that matched and the time of each step.
-pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
-    let explained = explain(&args)?;
+pub(crate) fn run(args: ExplainArgs) -> Result<ExitCode, Failure> {
+    match args {
+        ExplainArgs::Mail(args) => mail(&args),
+        ExplainArgs::Decision(args) => decision::run(args),
+    }
+}
+
+fn mail(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let explained = explain(args)?;
     if args.json {
         output::print_json(&explained.json())?;
     } else {

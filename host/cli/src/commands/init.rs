@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use waxseal_config::FILE;
+use waxseal_config::serve::SERVE_FILE;
 use waxseal_engine::Engine;
 use waxseal_message::Address;
 use waxseal_smime::{Clock, KeyAlgorithm, Time};
@@ -36,8 +37,9 @@ pub(crate) const OPPORTUNISTIC: &[u8] =
     include_bytes!("../../../../filters/dist/opportunistic.wasm");
 
 /// Texts of a new policy, with `{{…}}` for what is the operator's.
-const TEXTS: [(&str, &str); 14] = [
+const TEXTS: [(&str, &str); 15] = [
     (FILE, include_str!("../../init/waxseal.toml")),
+    (SERVE_FILE, include_str!("../../init/serve.toml")),
     ("rules.json", include_str!("../../init/rules.json")),
     (
         "lists/must-encrypt.txt",
@@ -251,6 +253,7 @@ look at what it does:
 make it yours:
   {dir}/waxseal.toml       filters, profiles, identities, whose mail is ours
   {dir}/rules.json         rules without code
+  {dir}/serve.toml         listeners and next hops of `waxseal serve --policy {dir}`
   {dir}/identities/        replace the throw-away identity
   {dir}/certificates/      certificates of those to encrypt to
   {dir}/anchors/           roots that signers of received mail must lead to
