@@ -171,6 +171,9 @@ fn an_mta_that_grants_nothing_still_gets_its_mail_through() {
     let reason = "the MTA does not grant this filter the changes and no next hop is set";
     let said = mta.message(&Queued::asking("edit"));
     replied(&said, &format!("451 4.3.5 {reason}"));
-    // The filter hears from the host that nobody could hold the message.
-    replied(&mta.message(&Queued::asking("quarantine")), "451 4.");
+    let said = mta.message(&Queued::asking("quarantine"));
+    replied(
+        &said,
+        "451 4.7.1 the MTA does not let this filter hold mail",
+    );
 }

@@ -20,9 +20,11 @@ const OUTCOMES: &[(&str, fn(&[Said]))] = &[
         replied(said, "451 4.7.1 held mail would leave unencrypted");
     }),
     ("discard", |said| assert_eq!(words(said), "d")),
-    // What a milter cannot express waits for an operator who gives it a next hop: the filter
-    // may not even ask for different copies.
-    ("route", |said| replied(said, "451 4.3.0 ")),
+    // What a milter cannot express waits for an operator who gives it a next hop.
+    ("route", |said| {
+        let reason = "recipients get different copies and no next hop is set";
+        replied(said, &format!("451 4.3.5 {reason}"));
+    }),
     ("refuse", |said| {
         let reason = "some recipients are refused and no next hop is set";
         replied(said, &format!("451 4.3.5 {reason}"));
