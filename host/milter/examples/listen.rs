@@ -5,7 +5,7 @@
 //! postconf -e smtpd_milters=inet:127.0.0.1:8891 milter_default_action=tempfail
 //! ```
 
-use std::{env, error::Error, path::Path, sync::Arc, time::Duration, time::UNIX_EPOCH};
+use std::{env, error::Error, path::Path, sync::Arc, time::UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -31,11 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         now: Time::from_unix(now),
     };
     let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto), &options)?;
-    let settings = ServiceSettings {
-        workers: 2,
-        wait: Duration::from_secs(20),
-    };
-    let service = Service::new(Arc::new(Engine::new(loaded.generation)), settings);
+    let engine = Arc::new(Engine::new(loaded.generation));
+    let service = Service::new(engine, ServiceSettings::default());
 
     // Without a next hop: what a milter cannot express is deferred.
     let server = Server::new(Settings::new(listener), service, None);

@@ -64,11 +64,15 @@ pub(crate) fn way(received: &Received, disposition: &Disposition, hop: NextHop, 
         Disposition::Deliver(delivery) => return deliver(received, delivery, hop, id),
         Disposition::Reject(refused) => refusal(&refused.reply, id, "reject"),
         Disposition::Defer(refused) => refusal(&refused.reply, id, "defer"),
+        Disposition::Quarantine { copy: Some(_), .. } => {
+            return around(hop, Cannot::Quarantine, id);
+        }
         Disposition::Quarantine {
             reason,
             must_encrypt,
-        } => return quarantine(received, reason, *must_encrypt, id),
-        Disposition::Discard => discard("discard", "2.0.0", "discarded"),
+            copy: None,
+        } => quarantine(received, reason, *must_encrypt, id),
+        Disposition::Discard => discard("discard"),
     };
     Way::Say(answer)
 }
@@ -76,11 +80,7 @@ pub(crate) fn way(received: &Received, disposition: &Disposition, hop: NextHop, 
 /// The answer when the next hop has given its reply: only what it took is discarded.
 pub(crate) fn relayed(reply: &Reply, id: &str) -> Answer {
     match reply.code {
-        200..=299 => Answer {
-            responses: vec![Response::Discard],
-            ending: Ending::Replied(reply.clone()),
-            name: "relay",
-        },
+        200..=299 => discard("relay"),
         500..=599 => refusal(reply, id, "reject"),
         _ => refusal(reply, id, "defer"),
     }
@@ -105,23 +105,27 @@ pub(crate) fn deferral(enhanced: &str, text: &str, id: &str) -> Answer {
     refusal(&reply, id, "defer")
 }
 
-fn discard(name: &'static str, enhanced: &str, text: &str) -> Answer {
-    let reply = Reply {
-        code: 250,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
-    };
+fn discard(name: &'static str) -> Answer {
     Answer {
         responses: vec![Response::Discard],
-        ending: Ending::Replied(reply),
+        ending: Ending::Dropped,
         name,
     }
 }
 
+/// Around the MTA, if there is a way.
+fn around(hop: NextHop, cannot: Cannot, id: &str) -> Way {
+    if hop == NextHop::Some {
+        return Way::Relay;
+    }
+    let text = format!("{} and no next hop is set", cannot.as_str());
+    Way::Say(deferral("4.3.5", &text, id))
+}
+
 /// DESIGN §8: the MTA's own hold queue is only for what may leave in clear, for whoever
 /// releases it there does not pass the policy again.
-fn quarantine(received: &Received, reason: &str, must_encrypt: bool, id: &str) -> Way {
-    Way::Say(match received.agreed.actions.has(Actions::QUARANTINE) {
+fn quarantine(received: &Received, reason: &str, must_encrypt: bool, id: &str) -> Answer {
+    match received.agreed.actions.has(Actions::QUARANTINE) {
         true if !must_encrypt => Answer {
             responses: vec![Response::Quarantine(printable(reason)), Response::Accept],
             ending: Ending::Held,
@@ -129,7 +133,7 @@ fn quarantine(received: &Received, reason: &str, must_encrypt: bool, id: &str) -
         },
         true => deferral("4.7.1", "held mail would leave unencrypted", id),
         false => deferral("4.7.1", "the MTA does not let this filter hold mail", id),
-    })
+    }
 }
 
 /// A reason ends up in the MTA's log and queue listing.
@@ -161,17 +165,14 @@ fn deliver(received: &Received, delivery: &Delivery, hop: NextHop, id: &str) -> 
                 name: "edit",
             })
         }
-        Err(_) if hop == NextHop::Some => Way::Relay,
-        Err(cannot) => {
-            let text = format!("{} and no next hop is set", cannot.as_str());
-            Way::Say(deferral("4.3.5", &text, id))
-        }
+        Err(cannot) => around(hop, cannot, id),
     }
 }
 
-/// Why a delivery cannot be done in place.
+/// Why something cannot be done in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cannot {
+    Quarantine,
     Copies,
     Refusals,
     Decrypted,
@@ -183,6 +184,7 @@ enum Cannot {
 impl Cannot {
     fn as_str(self) -> &'static str {
         match self {
+            Cannot::Quarantine => "what is quarantined goes to an address",
             Cannot::Copies => "recipients get different copies",
             Cannot::Refusals => "some recipients are refused",
             Cannot::Decrypted => "reports must not return what was decrypted",
@@ -550,6 +552,33 @@ mod tests {
             other
         };
         goes_around(0xbf, sender, grants);
+    }
+
+    #[test]
+    fn what_is_quarantined_with_a_copy_goes_to_its_address() {
+        let quarantine = |copy| Disposition::Quarantine {
+            reason: "look at it".into(),
+            must_encrypt: true,
+            copy,
+        };
+        let received = received(0xff, &[]);
+        let copy = || both().copies.pop();
+        let with = quarantine(copy());
+        assert!(matches!(
+            way(&received, &with, NextHop::Some, "7f"),
+            Way::Relay
+        ));
+        let Way::Say(answer) = way(&received, &with, NextHop::None, "7f") else {
+            panic!("no way around");
+        };
+        let words = "what is quarantined goes to an address and no next hop is set";
+        let reply = format!("451 4.3.5 id=7f {words}").into_bytes();
+        assert_eq!(answer.responses, [Response::Reply(reply)]);
+        // Nowhere to go: the MTA's own hold queue is no place for it.
+        let Way::Say(answer) = way(&received, &quarantine(None), NextHop::Some, "7f") else {
+            panic!("nothing to relay");
+        };
+        assert!(matches!(&answer.responses[..], [Response::Reply(_)]));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One connection of an MTA: octets in and out, and the time that it takes.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -11,7 +10,7 @@ use waxseal_engine::Transaction;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::Recipient;
 use waxseal_relay::{Envelope, Relay, Replies};
-use waxseal_service::{Ending, Processed, listen};
+use waxseal_service::{Ending, NoRoom, Processed, Room, listen};
 
 use crate::Error;
 use crate::answer::{self, Answer, NextHop, Way};
@@ -35,7 +34,8 @@ pub(crate) struct Connection<'a> {
     packets: Packets,
     session: Session,
     stop: CancellationToken,
-    /// Our part of the server's `held`.
+    /// For the octets of the message that is under way, and how many those are.
+    room: Option<Room>,
     held: usize,
     out: Vec<u8>,
 }
@@ -58,6 +58,7 @@ impl<'a> Connection<'a> {
             packets: Packets::default(),
             session: Session::new(listener.clone(), server.settings.limits.clone()),
             stop,
+            room: None,
             held: 0,
             out: Vec::new(),
         };
@@ -191,7 +192,10 @@ impl<'a> Connection<'a> {
                 }
                 let relaying = relay(server, &received, &processed, arrived);
                 match self.meanwhile(arrived, relaying).await? {
-                    Some(reply) => answer::relayed(&reply, &id),
+                    Some(reply) => {
+                        processed.next_hop_replied(reply.to_string());
+                        answer::relayed(&reply, &id)
+                    }
                     None => too_late(&id),
                 }
             }
@@ -248,25 +252,23 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Keeps the server's count of octets held up to date; refuses what is too much.
+    /// Asks the service for room for what the session holds; without it the message is deferred.
     fn account(&mut self) {
-        let (before, now) = (self.held, self.session.held());
-        self.held = now;
-        let all = &self.server.held;
-        if now <= before {
-            all.fetch_sub(before - now, Ordering::Relaxed);
-        } else if all.fetch_add(now - before, Ordering::Relaxed) + (now - before)
-            > self.server.settings.limits.held
-        {
-            self.session.refuse_for_now();
-            self.account();
+        let held = self.session.held();
+        if held == 0 {
+            (self.room, self.held) = (None, 0);
         }
-    }
-}
-
-impl Drop for Connection<'_> {
-    fn drop(&mut self) {
-        self.server.held.fetch_sub(self.held, Ordering::Relaxed);
+        let more = held.saturating_sub(self.held);
+        if more > 0 {
+            let room = self.room.get_or_insert_with(|| self.server.service.room());
+            match room.grow(more) {
+                Ok(()) => self.held = held,
+                Err(NoRoom) => {
+                    self.session.refuse_for_now();
+                    (self.room, self.held) = (None, 0);
+                }
+            }
+        }
     }
 }
 
@@ -324,7 +326,7 @@ async fn relay(
         sender: received.sender.clone(),
         sender_parameters: received.sender_parameters.clone(),
         recipients: recipients(received),
-        ours: false,
+        ours: processed.outcome.ours,
         octets: received.octets.clone(),
         arrived,
     };

@@ -321,7 +321,6 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         message: 100,
-        held: 1000,
         recipients: 2,
     };
 
@@ -418,7 +417,6 @@ mod tests {
     fn envelope_and_header_are_bounded_in_number_and_size() {
         let limits = Limits {
             message: usize::MAX,
-            held: usize::MAX,
             recipients: usize::MAX,
         };
         let mut long = draft();

@@ -36,11 +36,15 @@ impl Trace<'_> {
 
     /// Puts the field on what goes to the next hop.
     pub(crate) fn mark(&self, disposition: &mut Disposition, session: &Session, id: &str) {
-        let Disposition::Deliver(delivery) = disposition else {
-            return;
+        let copies = match disposition {
+            Disposition::Deliver(delivery) => &mut delivery.copies[..],
+            Disposition::Quarantine {
+                copy: Some(copy), ..
+            } => std::slice::from_mut(copy),
+            _ => &mut [],
         };
         let value = self.value(session, id, SystemTime::now());
-        for copy in &mut delivery.copies {
+        for copy in copies {
             copy.message = marked(&copy.message, &value);
         }
     }

@@ -1,7 +1,6 @@
 //! One listener in front of a service and, for what a milter cannot express, a next hop.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use tokio_util::sync::CancellationToken;
 use waxseal_relay::Relay;
@@ -15,8 +14,6 @@ pub struct Server {
     pub(crate) settings: Settings,
     pub(crate) service: Arc<Service>,
     pub(crate) relay: Option<Arc<Relay>>,
-    /// Octets of the messages of all connections.
-    pub(crate) held: AtomicUsize,
 }
 
 impl Server {
@@ -27,7 +24,6 @@ impl Server {
             settings,
             service,
             relay,
-            held: AtomicUsize::new(0),
         })
     }
 

@@ -181,7 +181,6 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         message: 200,
-        held: 1000,
         recipients: 3,
     };
 

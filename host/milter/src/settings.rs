@@ -27,13 +27,12 @@ impl Settings {
     }
 }
 
-/// Bounds on what an MTA hands in. Each has a reply and a test.
+/// Bounds on what an MTA hands in. Each has a reply and a test; the octets of all messages
+/// together are bounded by the service: 452 4.3.1.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Octets of one message: 552 5.3.4.
     pub message: usize,
-    /// Octets of all messages that the listener holds at a time: 452 4.3.1.
-    pub held: usize,
     /// Recipients of one message: 452 4.5.3.
     pub recipients: usize,
 }
@@ -42,7 +41,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 64 << 20,
-            held: 1 << 30,
             recipients: 10_000,
         }
     }

@@ -44,6 +44,7 @@ impl Gateway {
             service: ServiceSettings {
                 workers: 2,
                 wait: Duration::from_secs(60),
+                ..ServiceSettings::default()
             },
             listener: Settings::new("ours"),
             relay: None,

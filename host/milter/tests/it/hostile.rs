@@ -106,7 +106,7 @@ fn what_is_too_much_is_refused_by_name() {
 
 #[test]
 fn messages_of_all_connections_have_a_bound_together() {
-    let gateway = Gateway::with(|options| options.listener.limits.held = 300_000);
+    let gateway = Gateway::with(|options| options.service.octets = 300_000);
     let mut long = Queued::asking("nothing");
     long.body = b"0123456789abcde\r\n".repeat(12_000);
     // The dialect with replies: what was said has been counted.
