@@ -1,8 +1,9 @@
 //! What the process does to itself: files that only it can read, and no core dumps, since its
 //! memory holds keys and mail (DESIGN §8).
 
-use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::stat::{Mode, umask};
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::process::{set_dumpable_behavior, setrlimit, umask};
 
 /// Files that we make from here on are ours alone.
 pub(crate) fn private_files() {
@@ -12,9 +13,13 @@ pub(crate) fn private_files() {
 /// No core dumps, and no other process of this user looks into our memory. Call it after the
 /// wasm engine is made: the kernel refuses PAGEMAP_SCAN to a process that is not dumpable.
 pub(crate) fn no_core_dumps() {
-    let limited = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let limited = setrlimit(Resource::Core, none);
     #[cfg(target_os = "linux")]
-    let limited = limited.and(nix::sys::prctl::set_dumpable(false));
+    let limited = limited.and(set_dumpable_behavior(DumpableBehavior::NotDumpable));
     if let Err(error) = limited {
         tracing::warn!(%error, "core dumps cannot be switched off");
     }
@@ -22,9 +27,9 @@ pub(crate) fn no_core_dumps() {
 
 /// The name of this host, for greetings and `Received`.
 pub(crate) fn hostname() -> String {
-    nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "localhost".to_owned())
+    let system = rustix::system::uname();
+    match system.nodename().to_str() {
+        Ok(name) if !name.is_empty() => name.to_owned(),
+        _ => "localhost".to_owned(),
+    }
 }
