@@ -10,7 +10,7 @@ use waxseal_engine::Transaction;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::Recipient;
 use waxseal_relay::{Envelope, Relay, Replies};
-use waxseal_service::{Ending, NoRoom, Processed, Room, listen};
+use waxseal_service::{NoRoom, Processed, Room, listen};
 
 use crate::Error;
 use crate::answer::{self, Answer, NextHop, Way};
