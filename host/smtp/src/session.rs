@@ -218,7 +218,7 @@ impl<C: Courier> Session<C> {
         let reply = error.reply();
         let labels = [
             ("listener", self.settings().listener.clone()),
-            ("status", reply.enhanced.unwrap_or_default()),
+            ("reason", reply.enhanced.unwrap_or_default()),
         ];
         metrics::counter!("waxseal_smtp_refusals_total", &labels).increment(1);
     }
