@@ -18,20 +18,20 @@ use waxseal_smime::{
     Provider, ProviderError, SignatureScheme, SourceError, Time,
 };
 
-pub const NOW: i64 = 1_795_000_000;
+pub(crate) const NOW: i64 = 1_795_000_000;
 /// The profile for everyone.
 const APPLY: &str = r#"{ "rules": [{ "then": { "apply": { "profile": "p" } } }] }"#;
-pub const DAY: i64 = 86_400;
-pub const ALICE: &str = "alice@example.org";
-pub const GATEWAY: &str = "gateway@example.org";
-pub const MAIL: &str = "From: alice@example.org\r\nTo: bob@example.net, carol@example.net\r\n\
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const ALICE: &str = "alice@example.org";
+pub(crate) const GATEWAY: &str = "gateway@example.org";
+pub(crate) const MAIL: &str = "From: alice@example.org\r\nTo: bob@example.net, carol@example.net\r\n\
     Message-ID: <1@example.org>\r\n\r\nAt one?\r\n";
 
 const RULES: &[u8] = include_bytes!("../../../../filters/dist/rules.wasm");
 const MISBEHAVE: &[u8] = include_bytes!("../../../../tests/fixtures/misbehave.wasm");
 
 /// One for all tests of a process: pools reserve much address space.
-pub fn runtime() -> &'static Arc<Runtime> {
+pub(crate) fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let limits = RuntimeLimits {
@@ -43,7 +43,7 @@ pub fn runtime() -> &'static Arc<Runtime> {
 }
 
 /// From alice to bob and carol, through a listener of ours.
-pub fn transaction(mail: &[u8]) -> Transaction {
+pub(crate) fn transaction(mail: &[u8]) -> Transaction {
     let recipients = ["bob@example.net", "carol@example.net"];
     let recipients = recipients.map(|address| Address::parse(address).unwrap());
     let sender = Address::parse(ALICE).ok();
@@ -72,26 +72,26 @@ impl PrivateKey for Counting {
 }
 
 /// One operator: a profile named `p` for everything, identities, certificates of recipients.
-pub struct Operator {
-    pub profile: Profile,
-    pub identities: Vec<AssignedIdentity>,
-    pub recipients: Recipients,
-    pub signatures: Arc<AtomicUsize>,
-    pub quarantine: Option<Quarantine>,
+pub(crate) struct Operator {
+    pub(crate) profile: Profile,
+    pub(crate) identities: Vec<AssignedIdentity>,
+    pub(crate) recipients: Recipients,
+    pub(crate) signatures: Arc<AtomicUsize>,
+    pub(crate) quarantine: Option<Quarantine>,
     /// Where certificates are looked up; without it, among `recipients`.
-    pub source: Option<Arc<dyn CertificateSource>>,
+    pub(crate) source: Option<Arc<dyn CertificateSource>>,
     /// Settings of `rules`.
-    pub rules: String,
+    pub(crate) rules: String,
     /// Settings of `misbehave`, which takes the place of `rules`.
-    pub misbehave: Option<String>,
+    pub(crate) misbehave: Option<String>,
 }
 
 #[derive(Clone, Default)]
-pub struct Recipients(Vec<Certificate>);
+pub(crate) struct Recipients(Vec<Certificate>);
 
 impl Recipients {
     /// Those of one address.
-    pub fn only(&self, address: &str) -> Self {
+    pub(crate) fn only(&self, address: &str) -> Self {
         let address = Address::parse(address).unwrap();
         let all = self.0.iter();
         Self(
@@ -119,7 +119,7 @@ impl CertificateSource for Recipients {
 }
 
 impl Operator {
-    pub fn new(mode: ProtectionMode) -> Self {
+    pub(crate) fn new(mode: ProtectionMode) -> Self {
         Self {
             profile: Profile::new("p", mode),
             identities: Vec::new(),
@@ -133,7 +133,7 @@ impl Operator {
     }
 
     /// An identity named after its address and the days that it is valid for.
-    pub fn identity(mut self, address: &str, days: std::ops::Range<i64>) -> Self {
+    pub(crate) fn identity(mut self, address: &str, days: std::ops::Range<i64>) -> Self {
         let (key, certificate) = certificate(address, days.clone());
         let key = Counting {
             key,
@@ -151,21 +151,21 @@ impl Operator {
         self
     }
 
-    pub fn recipient(mut self, address: &str) -> Self {
+    pub(crate) fn recipient(mut self, address: &str) -> Self {
         self.recipients.0.push(certificate(address, -1..1).1);
         self
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Profile)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Profile)) -> Self {
         change(&mut self.profile);
         self
     }
 
-    pub fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         Engine::new(self.generation("test"))
     }
 
-    pub fn generation(&self, id: &str) -> Generation {
+    pub(crate) fn generation(&self, id: &str) -> Generation {
         let config = PolicyConfig {
             filters: vec![self.filter()],
             profiles: vec!["p".into()],
@@ -209,11 +209,11 @@ impl Operator {
         filter
     }
 
-    pub fn process(&self, mail: &[u8]) -> Outcome {
+    pub(crate) fn process(&self, mail: &[u8]) -> Outcome {
         self.engine().process(transaction(mail))
     }
 
-    pub fn delivery(&self, mail: &[u8]) -> Delivery {
+    pub(crate) fn delivery(&self, mail: &[u8]) -> Delivery {
         match self.process(mail).disposition {
             Disposition::Deliver(delivery) => delivery,
             other => panic!("not delivered: {other:?}"),
@@ -221,7 +221,7 @@ impl Operator {
     }
 }
 
-pub fn certificate(
+pub(crate) fn certificate(
     address: &str,
     days: std::ops::Range<i64>,
 ) -> (Box<dyn PrivateKey>, Certificate) {
