@@ -63,7 +63,10 @@ async fn decided_by(service: &Service) -> String {
 async fn until(mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "it never held");
+        assert!(
+            started.elapsed() < Duration::from_secs(600),
+            "it never held"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -300,8 +303,8 @@ async fn a_candidate_is_asked_and_not_followed() {
     assert_eq!(
         difference.lines,
         [
-            "- verdict: reject: 550 active",
-            "+ verdict: reject: 550 candidate"
+            "- verdict: reject: 550 5.7.1 active",
+            "+ verdict: reject: 550 5.7.1 candidate"
         ]
     );
     let candidate = &service.generations()[1];
@@ -342,20 +345,15 @@ async fn differences_are_those_of_each_recipient() {
     let lines = service.shadow_report().unwrap().differences[0]
         .lines
         .clone();
-    assert!(
-        lines
-            .iter()
-            .all(|line| line[2..].starts_with("bob@example.net: ")),
-        "{lines:#?}"
-    );
-    assert!(
-        lines[0].starts_with("- bob@example.net: encrypted to CN=bob"),
-        "{lines:#?}"
-    );
-    assert!(
-        lines[1].starts_with("+ bob@example.net: not encrypted, bounce: recipient.no-certificate"),
-        "{lines:#?}"
-    );
+    let expected = [
+        "- bob@example.net: must be encrypted",
+        "- bob@example.net: encrypted to CN=bob@example.net",
+        "+ bob@example.net: not encrypted, bounce: recipient.no-certificate",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{lines:#?}");
+    }
 }
 
 #[tokio::test]
