@@ -426,23 +426,23 @@ fn quarantine_needs_an_address_and_a_profile_that_encrypts() {
     };
     check(
         "[quarantine]\nprofile = \"strict\"",
-        &["waxseal.toml:22: quarantine: missing key: address"],
+        &["waxseal.toml:19: quarantine: missing key: address"],
     );
     check(
         "[quarantine]\naddress = \"guard\"",
-        &["waxseal.toml:23: quarantine.address: not an address: guard"],
+        &["waxseal.toml:20: quarantine.address: not an address: guard"],
     );
     check(
         "[quarantine]\naddress = \"guard@example.org\"\nprofile = \"strikt\"",
         &[
-            "waxseal.toml:24: quarantine.profile: no such profile: strikt",
+            "waxseal.toml:21: quarantine.profile: no such profile: strikt",
             "hint: did you mean `strict`?",
         ],
     );
     check(
         "[profile.open]\nmode = \"sign\"\n[quarantine]\naddress = \"guard@example.org\"\nprofile = \"open\"",
         &[
-            "waxseal.toml:26: quarantine.profile: a profile that does not encrypt: open",
+            "waxseal.toml:23: quarantine.profile: a profile that does not encrypt: open",
             "hint: give it mode = \"encrypt\", or leave `profile` out",
         ],
     );
