@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import reading
-from flow import OPEN, POSTFIX, SECRET, SENDERS, People, Policies
+from flow import OPEN, POSTFIX, SECRET, SENDERS, People, Policies, serve
 from machine import Workshop, free_port, run, wait_until
 from postfix import Postfix
 from waxseal import Server, binary
@@ -75,7 +75,7 @@ class Gate:
             "to-smtp unix - - n - 20 smtp\n  -o smtp_send_xforward_command=yes\n")
 
     def start(self):
-        self.server.start()
+        serve(self.server)
         self.postfix.start()
 
     def stop(self):
@@ -176,7 +176,7 @@ def memory(gate):
     """A fresh server for each number of connections."""
     for count in (1, 100, 1000):
         gate.server.stop()
-        gate.server.start()
+        serve(gate.server)
         fresh = resident(gate.server.pid)
         lines = [socket.create_connection(("127.0.0.1", gate.inner["smtp"])) for _ in range(count)]
         try:

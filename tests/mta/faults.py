@@ -200,7 +200,7 @@ async def killed(stage):
     must(replies[0].startswith("4"), f"milter: the client heard {replies[0]}")
     await stage.quiet(waiting[0])
     await deferred(stage, waiting[1:])
-    await asyncio.to_thread(stage.server.start)
+    await asyncio.to_thread(ways.serve, stage.server)
     await again(stage, waiting)
 
 
@@ -235,7 +235,7 @@ async def at_place(stage, place, name, then):
     proxy.release()
     await stage.quiet(sent)
     if not stage.server.running():
-        await asyncio.to_thread(stage.server.start)
+        await asyncio.to_thread(ways.serve, stage.server)
     await again(stage, [sent])
     print(f"    {name} at {place}: {reply[:50]}")
 

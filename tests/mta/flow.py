@@ -19,7 +19,7 @@ from pathlib import Path
 
 import reading
 from hop import Hop
-from machine import run
+from machine import run, wait_until
 from pki import Authority
 from postfix import Postfix
 from recorder import Record, Schedule, Sink
@@ -62,7 +62,7 @@ FLAKY = '''
 [[filter]]
 name = "gate"
 component = "filters/rules.wasm"
-grant = ["actions", "inspect", "profiles:signed", "accept"]
+grant = ["actions", "inspect", "profiles", "accept"]
 settings = {{ rules = [{{ when = {{ not = {{ subject = {subjects} }} }}, then = {{ verdict = "accept" }} }}] }}
 
 [[filter]]
@@ -177,7 +177,7 @@ class Flow:
                 [f"to-{protocol} unix - - n - 20 {protocol}", *options]) + "\n")
         flow = cls(people, policies, record, sinks, hop, postfix, server, ports)
         try:
-            server.start()
+            serve(server)
             postfix.start()
         except BaseException:
             flow.stop()
@@ -224,6 +224,20 @@ class Flow:
         if content is None:
             return f"does not verify: {said}"
         return None if reading.secret(delivery.id).encode() in content else "another's content"
+
+
+def serve(server):
+    """Starts Waxseal, and waits for it: a debug build compiles the filters for seconds, and on a
+    busy machine for minutes."""
+    server.start(wait=False)
+
+    def ready():
+        if not server.running():
+            raise RuntimeError(f"waxseal serve ended:\n{server.said()[-4000:]}")
+        return server.get("/readyz")[0] == 200
+
+    wait_until(ready, lambda: f"waxseal serve to be ready:\n{server.said()[-4000:]}", 300, 0.2)
+    server.process.wait_listening(*server.ports)
 
 
 def openssl(octets, *arguments):

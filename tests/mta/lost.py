@@ -103,7 +103,7 @@ class Trouble:
             if isinstance(result, Exception):
                 raise result
         if not self.flow.server.running():
-            await asyncio.to_thread(self.flow.server.start)
+            await asyncio.to_thread(ways.serve, self.flow.server)
 
     async def _reload(self, versions):
         while True:
@@ -118,7 +118,7 @@ class Trouble:
             self.kills.append(time.time())
             self.flow.server.kill()
             await asyncio.sleep(1)
-            starting = asyncio.ensure_future(asyncio.to_thread(self.flow.server.start))
+            starting = asyncio.ensure_future(asyncio.to_thread(ways.serve, self.flow.server))
             try:
                 await asyncio.shield(starting)
             finally:
