@@ -9,7 +9,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A listening next hop. Its threads end with the test.
-pub struct Hop {
+pub(crate) struct Hop {
     address: String,
     state: Arc<(Mutex<State>, Condvar)>,
 }
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl Hop {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state: Arc<(Mutex<State>, Condvar)> = Arc::default();
@@ -38,23 +38,23 @@ impl Hop {
         Self { address, state }
     }
 
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Holds the replies to mails back.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state.0.lock().unwrap().closed = true;
     }
 
     /// Says them.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.state.0.lock().unwrap().closed = false;
         self.state.1.notify_all();
     }
 
     /// Waits until a mail waits for its reply.
-    pub fn wait_for_a_mail(&self) {
+    pub(crate) fn wait_for_a_mail(&self) {
         let state = self.state.0.lock().unwrap();
         let waited = self
             .state
@@ -64,7 +64,7 @@ impl Hop {
     }
 
     /// Mails that were taken.
-    pub fn taken(&self) -> Vec<String> {
+    pub(crate) fn taken(&self) -> Vec<String> {
         self.state.0.lock().unwrap().taken.clone()
     }
 }

@@ -17,13 +17,13 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A policy directory, a state directory and a `serve.toml`.
-pub struct Place {
+pub(crate) struct Place {
     home: tempfile::TempDir,
 }
 
 impl Place {
     /// A policy with one filter that does nothing.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::Builder::new()
             .prefix("waxseal-serve-")
             .tempdir()
@@ -34,17 +34,17 @@ impl Place {
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
     /// The policy directory that is served.
-    pub fn policy(&self) -> PathBuf {
+    pub(crate) fn policy(&self) -> PathBuf {
         self.path("policy")
     }
 
     /// Makes a directory with a policy whose filter behaves like this.
-    pub fn policy_in(&self, name: &str, behave: &str) {
+    pub(crate) fn policy_in(&self, name: &str, behave: &str) {
         let directory = self.path(name);
         fs::create_dir_all(directory.join("filters")).unwrap();
         let fixture = repository().join("tests/fixtures/misbehave.wasm");
@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// Writes a file of the policy as an editor does: under another name, then renamed.
-    pub fn put(&self, name: &str, octets: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, name: &str, octets: impl AsRef<[u8]>) {
         let path = self.policy().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let draft = self.path("draft");
@@ -62,17 +62,17 @@ impl Place {
     }
 
     /// Makes the filter behave otherwise.
-    pub fn behave(&self, behave: &str) {
+    pub(crate) fn behave(&self, behave: &str) {
         self.put("waxseal.toml", configuration(behave));
     }
 
     /// Writes `serve.toml`: one listener in front of a next hop that is not there.
-    pub fn serve_toml(&self, more: &str) {
+    pub(crate) fn serve_toml(&self, more: &str) {
         self.listen("smtp", "127.0.0.1:0", "127.0.0.1:9", more);
     }
 
     /// Writes `serve.toml` with one listener in front of this next hop.
-    pub fn listen(&self, protocol: &str, address: &str, next_hop: &str, more: &str) {
+    pub(crate) fn listen(&self, protocol: &str, address: &str, next_hop: &str, more: &str) {
         let home = self.home.path().display();
         let text = format!(
             "hostname = \"gw.example.org\"\nstate = \"{home}/state\"\n\n\
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// `waxseal serve` on this place, not started.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_waxseal"));
         command.args(["serve", "--log", "json", "--policy"]);
         command
@@ -98,7 +98,7 @@ impl Place {
     }
 
     /// Starts and waits until the service is ready.
-    pub fn start(&self) -> Service<'_> {
+    pub(crate) fn start(&self) -> Service<'_> {
         let service = self.launch(self.command());
         service.wait_for("the service to be ready", |service| {
             service
@@ -110,7 +110,7 @@ impl Place {
     }
 
     /// Starts this command with its log in a file.
-    pub fn launch(&self, mut command: Command) -> Service<'_> {
+    pub(crate) fn launch(&self, mut command: Command) -> Service<'_> {
         let log = self.path("log");
         let file = File::options()
             .create(true)
@@ -125,14 +125,14 @@ impl Place {
     }
 
     /// Runs it to its end: for services that do not start.
-    pub fn fails_to_start(&self) -> (i32, String) {
+    pub(crate) fn fails_to_start(&self) -> (i32, String) {
         let output = self.command().output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code().unwrap(), stderr)
     }
 
     /// Runs a command that talks to the service.
-    pub fn tell(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn tell(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_waxseal"))
             .args(arguments)
             .arg("--socket")
@@ -155,40 +155,40 @@ fn configuration(behave: &str) -> String {
 }
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A running service. Dropping it kills it.
-pub struct Service<'p> {
+pub(crate) struct Service<'p> {
     child: Child,
     place: &'p Place,
 }
 
 impl Service<'_> {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let output = self.place.tell(&["status", "--json"]);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
     /// The id of the active generation.
-    pub fn active(&self) -> String {
+    pub(crate) fn active(&self) -> String {
         self.status()["active"]["id"].as_str().unwrap().to_owned()
     }
 
     /// The address of the only listener.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.status()["listeners"][0]["address"]
             .as_str()
             .unwrap()
             .to_owned()
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
         assert!(
             Command::new("kill")
@@ -200,7 +200,7 @@ impl Service<'_> {
     }
 
     /// Waits for its end.
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -212,23 +212,23 @@ impl Service<'_> {
     }
 
     /// SIGTERM, and its end.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("TERM");
         let status = self.ended();
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.place.path("log")).unwrap()
     }
 
     /// The log lines with this message.
-    pub fn lines(&self, message: &str) -> Vec<Value> {
+    pub(crate) fn lines(&self, message: &str) -> Vec<Value> {
         let log = self.log();
         let lines = log
             .lines()
@@ -237,7 +237,7 @@ impl Service<'_> {
     }
 
     /// Waits until this gives something.
-    pub fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Self) -> Option<T>) -> T {
+    pub(crate) fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Self) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = found(self) {
@@ -249,14 +249,14 @@ impl Service<'_> {
     }
 
     /// Waits until the active generation is another one; its id.
-    pub fn wait_for_other_than(&self, id: &str) -> String {
+    pub(crate) fn wait_for_other_than(&self, id: &str) -> String {
         self.wait_for("another generation", |service| {
             Some(service.active()).filter(|active| active != id)
         })
     }
 
     /// Waits until the last change was rejected; the report.
-    pub fn wait_for_rejection(&self) -> Value {
+    pub(crate) fn wait_for_rejection(&self) -> Value {
         self.wait_for("a rejection", |service| {
             let last = service.status()["last-change"].clone();
             (last["result"] == "rejected").then_some(last)
@@ -264,7 +264,7 @@ impl Service<'_> {
     }
 
     /// Status code and body of a GET; `None` when nobody answers.
-    pub fn http(&self, path: &str) -> Option<(u16, String)> {
+    pub(crate) fn http(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = UnixStream::connect(self.place.path("http.sock")).ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).ok()?;
@@ -276,7 +276,7 @@ impl Service<'_> {
     }
 
     /// The value of a series of `/metrics`.
-    pub fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let (_, text) = self.http("/metrics")?;
         let line = text.lines().find(|line| {
             line.strip_prefix(series)
@@ -295,10 +295,10 @@ impl Drop for Service<'_> {
 }
 
 /// A client of SMTP that says one command at a time.
-pub struct Client(BufReader<TcpStream>);
+pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
-    pub fn connect(address: impl ToSocketAddrs) -> Self {
+    pub(crate) fn connect(address: impl ToSocketAddrs) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut client = Self(BufReader::new(stream));
@@ -307,7 +307,7 @@ impl Client {
     }
 
     /// The last line of the reply.
-    pub fn say(&mut self, line: &str) -> String {
+    pub(crate) fn say(&mut self, line: &str) -> String {
         self.0
             .get_mut()
             .write_all(format!("{line}\r\n").as_bytes())
@@ -316,7 +316,7 @@ impl Client {
     }
 
     /// The same when the service may go away: empty then.
-    pub fn try_send(&mut self) -> String {
+    pub(crate) fn try_send(&mut self) -> String {
         let begun = self.begin();
         assert!(begun.starts_with("354"), "{begun}");
         let mut line = String::new();
@@ -327,7 +327,7 @@ impl Client {
     }
 
     /// A mail up to the reply to its end.
-    pub fn send(&mut self) -> String {
+    pub(crate) fn send(&mut self) -> String {
         let begun = self.begin();
         assert!(begun.starts_with("354"), "{begun}");
         self.say("From: anna@example.org\r\nSubject: hello\r\n\r\nhello\r\n.")
