@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import readers
-from machine import HOST, run
+from machine import BOUND, HOST, run
 from pki import PASSPHRASE
 
 # Which keys of a recipient a program decrypts with; all of them verify RSA and ECDSA.
@@ -288,7 +288,7 @@ set editor=true edit_headers=yes autoedit=yes abort_unmodified=no abort_nosubjec
         if "Mail sent" not in screen:
             raise RuntimeError(f"neomutt: {screen[-3000:]}")
 
-    def _drive(self, answers, *arguments, bound=90):
+    def _drive(self, answers, *arguments, bound=BOUND):
         """Runs it in a terminal, and answers what it asks; each answer once."""
         env = os.environ | {"HOME": str(self.home), "TERM": "xterm", "LC_ALL": "C.UTF-8",
                             "LINES": "50", "COLUMNS": "150"}

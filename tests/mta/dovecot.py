@@ -10,7 +10,7 @@ import os
 import pwd
 from pathlib import Path
 
-from machine import HOST, Process, free_port, run, wait_until
+from machine import BOUND, HOST, Process, free_port, run, wait_until
 
 CONFIGURATION = """\
 protocols = imap lmtp
@@ -123,7 +123,7 @@ class Dovecot:
             fetched = (session.fetch(n, "(BODY.PEEK[])")[1][0][1] for n in numbers.split())
             return list(fetched)
 
-    def fetch(self, user, count=1, bound=60):
+    def fetch(self, user, count=1, bound=BOUND):
         """Waits for `count` mails in INBOX; returns the last."""
         def there():
             mails = self.mails(user)

@@ -14,7 +14,7 @@ import readers
 from machine import Workshop
 from samples import ALICE, CARL, ERIN, GUARD, SECRET, World, expect, mail
 
-PRIVATE = f'address = "{GUARD}"\nprofile = "confidential"'
+PRIVATE = f'address = "{GUARD}"\nprofile = "guard"'
 AS_IT_CAME = f'address = "{GUARD}"'
 
 

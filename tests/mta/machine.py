@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 HOST = "127.0.0.1"
-BOUND = 60          # seconds; generous, for a loaded machine
+BOUND = 300         # seconds; generous, for a loaded machine
 
 # Given out already, though nobody may listen there yet.
 _ports = set()

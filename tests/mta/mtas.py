@@ -19,7 +19,7 @@ import smtplib
 import ssl
 from pathlib import Path
 
-from machine import HOST, Process, free_port, run, wait_until
+from machine import BOUND, HOST, Process, free_port, run, wait_until
 from postfix import Postfix
 from sink import Sink
 from waxseal import REPOSITORY, Server
@@ -61,6 +61,7 @@ class Gateway:
         self.ports = {port: free_port() for port in PORTS} | {
             "24": self.mailboxes.port, "8890": users.dkim.port}
         self.mx, self.submission = self.ports["25"], self.ports["587"]
+        self.postfix = self.process = None
         self.waxseal = Server(self.directory, policy)
         self.waxseal.http = self.ports["9464"]
         self.waxseal.sample(self.read("serve.toml", {
@@ -94,7 +95,7 @@ class Gateway:
         """From a user of ours; the reply, (code, text), whatever it is."""
         self.submitted = len(self.log())
         try:
-            with smtplib.SMTP(HOST, self.submission, timeout=120) as client:
+            with smtplib.SMTP(HOST, self.submission, timeout=BOUND) as client:
                 if self.login:
                     client.starttls(context=ssl._create_unverified_context())
                     client.login(sender, self.users[sender])
@@ -105,7 +106,7 @@ class Gateway:
     def arrive(self, sender, recipients, octets):
         """From the world."""
         try:
-            with smtplib.SMTP(HOST, self.mx, timeout=120, source_address=(OUTSIDE, 0)) as client:
+            with smtplib.SMTP(HOST, self.mx, timeout=BOUND, source_address=(OUTSIDE, 0)) as client:
                 return _send(client, sender, recipients, octets)
         except smtplib.SMTPResponseException as refused:    # before MAIL
             return refused.smtp_code, str(refused.smtp_error)
@@ -175,7 +176,8 @@ class PostfixGateway(Gateway):
         return re.sub(r"((?:smtp|lmtp)_(?:helo|lhlo)_timeout=)\d+s", r"\g<1>5s", text)
 
     def stop_mta(self):
-        self.postfix.stop()
+        if self.postfix:
+            self.postfix.stop()
 
     def said(self):
         return self.postfix.said()
@@ -268,7 +270,8 @@ MAILER_DEFINITIONS"""
                                     self.ports["10026"], self.ports["10027"])
 
     def stop_mta(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
 
     def said(self):
         traffic = self.directory / "traffic"
@@ -320,7 +323,8 @@ class Exim(Gateway):
                                     self.ports["10027"])
 
     def stop_mta(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
 
     def said(self):
         logs = (self.directory / "log").glob("*log")
@@ -407,7 +411,8 @@ exec {root}/usr/sbin/smtpd -d -f {self.config}
                                     self.ports["10027"])
 
     def stop_mta(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
 
     def said(self):
         return self.process.said()

@@ -19,7 +19,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from machine import free_port, listening, run, wait_until
+from machine import BOUND, free_port, listening, run, wait_until
 
 MASTER = "/usr/lib/postfix/sbin/master"
 
@@ -169,7 +169,7 @@ class Postfix:
         listed = run("postqueue", "-c", self.config, "-j")
         return [json.loads(line) for line in listed.splitlines()]
 
-    def wait_queue(self, condition, what, bound=60):
+    def wait_queue(self, condition, what, bound=BOUND):
         """Waits until `condition(queue)`; returns the queue."""
         found = []
 
@@ -180,11 +180,11 @@ class Postfix:
         wait_until(holds, lambda: f"{what}; queued: {found}\n{self.said()[-4000:]}", bound)
         return found
 
-    def wait_empty(self, bound=60):
+    def wait_empty(self, bound=BOUND):
         """Waits until nothing is queued."""
         self.wait_queue(lambda queue: not queue, f"{self.name}'s queue to be empty", bound)
 
-    def wait_deferred(self, count=1, bound=60):
+    def wait_deferred(self, count=1, bound=BOUND):
         """Waits until `count` messages are deferred and nothing else is queued."""
         return self.wait_queue(
             lambda q: len(q) == count and all(m["queue_name"] == "deferred" for m in q),
@@ -211,7 +211,7 @@ class Postfix:
         """The lines of the log in which the pattern is found."""
         return [line for line in self.said().splitlines() if re.search(pattern, line)]
 
-    def wait_line(self, pattern, bound=60):
+    def wait_line(self, pattern, bound=BOUND):
         """Waits for a line of the log; returns all of them."""
         return wait_until(lambda: self.lines(pattern),
                           lambda: f"/{pattern}/ in the log of {self.name}:\n{self.said()[-4000:]}",

@@ -55,11 +55,7 @@ class World:
 
     def policy(self, name, quarantine=f'address = "{GUARD}"', must_encrypt=()):
         """`[split]` in the subject: encrypted for those who can read it. `[hold]`: quarantined."""
-        encrypted = [{"name": "in clear to nobody here",
-                      "when": {"recipient": list(must_encrypt)},
-                      "then": {"require-encryption": "matching",
-                               "apply": {"profile": "confidential"}}}] if must_encrypt else []
-        rules = {"rules": RULES["rules"] + encrypted + [
+        rules = {"rules": RULES["rules"] + [
             {"name": "encrypted for those who can read it",
              "when": {"subject": "[split]*"},
              "then": {"apply": {"profile": "mixed", "to": "all"}}},
@@ -69,7 +65,9 @@ class World:
         return write_policy(
             self.directory / f"policy-{name}", [self.alice],
             [self.erin.certificate, self.guard.certificate], self.authority.root, rules=rules,
+            must_encrypt=must_encrypt,
             extra='[profile.mixed]\nmode = "sign-encrypt"\nmissing-certificate = "split"\n\n'
+                  '[profile.guard]\nmode = "encrypt"\n\n'
                   + (f"[quarantine]\n{quarantine}\n" if quarantine else ""))
 
 
@@ -233,7 +231,7 @@ class Sample:
     def log_in_first(self):
         """Who has not logged in submits nothing."""
         with smtplib.SMTP("127.0.0.1", self.gateway.ports["587"],
-                          source_address=(mtas.OUTSIDE, 0), timeout=60) as client:
+                          source_address=(mtas.OUTSIDE, 0), timeout=300) as client:
             client.ehlo("client.example")
             replies = [client.mail(ALICE)[0]]
             if replies[0] < 400:

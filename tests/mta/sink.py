@@ -12,7 +12,7 @@ import socketserver
 import threading
 from dataclasses import dataclass
 
-from machine import HOST, wait_until
+from machine import BOUND, HOST, wait_until
 
 
 @dataclass
@@ -53,20 +53,20 @@ class Sink:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, count, bound=60):
+    def wait(self, count, bound=BOUND):
         """Waits for `count` messages; returns all that are there."""
         wait_until(lambda: len(self.messages) >= count,
                    lambda: f"{count} messages; there are {len(self.messages)}", bound)
         return list(self.messages)
 
-    def take(self, count=1, bound=60):
+    def take(self, count=1, bound=BOUND):
         """Waits for exactly the next `count` messages and forgets them."""
         self.wait(count, bound)
         with self._lock:
             taken, self.messages[:count] = self.messages[:count], []
         return taken
 
-    def to(self, address, bound=60):
+    def to(self, address, bound=BOUND):
         """Waits for a message to this recipient; returns it."""
         def found():
             return next((m for m in list(self.messages) if address in m.recipients), None)

@@ -32,12 +32,19 @@ def binary():
     return path.resolve()
 
 
-# Received mail is opened and judged; what `secure` or a listed recipient asks for is encrypted;
-# everything else of ours is signed.
+# Received mail is opened and judged. Of ours, whatever goes to a listed recipient or says so in its
+# subject is signed and encrypted, and everything else is signed. Two filters, for compiling them
+# is what a start costs.
 RULES = {"rules": [
     {"name": "our mail is signed",
      "when": {"direction": ["outbound", "internal"]},
      "then": {"apply": {"profile": "signed", "to": "all"}}},
+    {"name": "in clear to nobody here",
+     "when": {"direction": ["outbound", "internal"], "recipient": "list:must-encrypt"},
+     "then": {"require-encryption": "matching", "apply": {"profile": "confidential"}}},
+    {"name": "asked for in the subject",
+     "when": {"direction": ["outbound", "internal"], "subject": "[secure]*"},
+     "then": {"require-encryption": "matching", "apply": {"profile": "confidential"}}},
 ]}
 
 CHAIN = """\
@@ -45,25 +52,13 @@ CHAIN = """\
 name = "inbound"
 component = "filters/inbound.wasm"
 grant = ["open", "harvest", "inspect", "actions", "quarantine"]
+settings = {}
 
 [[filter]]
 name = "rules"
 component = "filters/rules.wasm"
-grant = ["actions", "inspect", "profiles:signed", "profiles:confidential", "quarantine"]
+grant = ["actions", "inspect", "profiles", "quarantine", "list:must-encrypt"]
 settings = "rules.json"
-
-[[filter]]
-name = "must-encrypt"
-component = "filters/must-encrypt.wasm"
-grant = ["actions", "profiles:confidential", "list:must-encrypt"]
-always = true
-settings = { lists = ["must-encrypt"], directions = ["outbound", "internal"], profile = "confidential" }
-
-[[filter]]
-name = "subject-trigger"
-component = "filters/subject-trigger.wasm"
-grant = ["actions", "profiles:confidential"]
-settings = { tags = ["[secure]"], profile = "confidential" }
 
 [profile.signed]
 mode = "sign"
@@ -75,7 +70,7 @@ def write_policy(directory, identities, certificates, root, *, domain="example.o
                  missing_certificate="bounce", must_encrypt=(), rules=None, extra="",
                  profile="", origin='listeners = ["submission"]', authserv="gw.example.org"):
     """A gateway's policy. `identities` are pki.Identity of ours, `certificates` files of those
-    whom we encrypt to. Mail through the listener `submission` is ours, all other is received.
+    whom we encrypt to, `must_encrypt` domains or addresses. Mail through the listener `submission` is ours, all other is received.
     `profile` is added to [profile.confidential], `extra` to waxseal.toml (other sections)."""
     directory = Path(directory)
     for part in ("filters", "identities", "certificates", "anchors", "lists"):
