@@ -1,10 +1,11 @@
 -- What is negotiated with MTAs of several ages, and what they get for it.
--- miltertest -D socket=inet:PORT@127.0.0.1 -s negotiation.lua
+-- miltertest -D socket=inet:PORT@127.0.0.1 -D script=negotiation.lua -s run.lua
 
-local function connect(version, actions, protocol)
+local function connect(version, actions, steps)
     local conn = mt.connect(socket, 20, 0.1)
     assert(conn ~= nil, "no connection")
-    assert(mt.negotiate(conn, version, actions, protocol) == nil)
+    -- In this order, whatever its manual says.
+    assert(mt.negotiate(conn, version, steps, actions) == nil)
     return conn
 end
 
@@ -52,7 +53,4 @@ mt.disconnect(conn)
 conn = connect(6, 0, 0)
 edit(conn)
 assert(mt.getreply(conn) == SMFIR_REPLYCODE)
-assert(mt.eom_check(conn, MT_SMTPREPLY, "451", "4.3.5"))
 mt.disconnect(conn)
-
-mt.echo("done")

@@ -50,7 +50,7 @@ impl Gateway {
             relay: None,
         };
         change(&mut options);
-        let service = Service::new(Arc::new(policy::engine()), options.service);
+        let service = Service::new(policy::engine(), options.service);
         let server = Server::new(options.listener, service, options.relay);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let mut gateway = Self {

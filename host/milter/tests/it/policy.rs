@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use waxseal_config::{LoadOptions, load};
@@ -92,7 +92,12 @@ fn rules() -> serde_json::Value {
 
 /// The engine of that policy. Mail through the listener `ours` from alice@example.org is signed
 /// on demand; carol@example.net has a certificate.
-pub(crate) fn engine() -> Engine {
+pub(crate) fn engine() -> Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    Arc::clone(ENGINE.get_or_init(|| Arc::new(loaded())))
+}
+
+fn loaded() -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
     let component = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/dist/rules.wasm");
