@@ -17,7 +17,10 @@ const OUTCOMES: &[(&str, fn(&[Said]))] = &[
         assert_eq!(words(said), "qa");
     }),
     ("quarantine-secret", |said| {
-        replied(said, "451 4.7.1 held mail would leave unencrypted");
+        replied(
+            said,
+            "451 4.7.1 the message cannot be kept for inspection now",
+        );
     }),
     ("discard", |said| assert_eq!(words(said), "d")),
     // What a milter cannot express waits for an operator who gives it a next hop.

@@ -105,7 +105,10 @@ fn certificate(address: &str) -> (String, String) {
         not_after: now().plus(300 * DAY),
     };
     let certificate = certgen::self_signed(&template, key.as_ref(), &RustCrypto).unwrap();
-    (pem_certificate(&certificate), pem_private_key(&pkcs8).to_string())
+    (
+        pem_certificate(&certificate),
+        pem_private_key(&pkcs8).to_string(),
+    )
 }
 
 fn private(file: &Path) {
