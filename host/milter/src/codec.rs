@@ -41,7 +41,7 @@ impl Packets {
     }
 
     /// The next packet, once it is whole: its command and its data.
-    pub fn next(&mut self) -> Result<Option<(u8, Bytes)>, Error> {
+    pub fn next_packet(&mut self) -> Result<Option<(u8, Bytes)>, Error> {
         let Some(length) = self.buffer.first_chunk() else {
             return Ok(None);
         };
@@ -376,7 +376,7 @@ mod tests {
         // One octet at a time: a packet is there when it is whole, and not before.
         for octet in octets {
             packets.buffer().extend_from_slice(&[*octet]);
-            found.extend(packets.next()?);
+            found.extend(packets.next_packet()?);
         }
         Ok(found)
     }

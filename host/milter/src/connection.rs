@@ -100,7 +100,7 @@ impl<'a> Connection<'a> {
     async fn next(&mut self) -> Result<Option<Command>, Error> {
         let mut stopping = false;
         loop {
-            if let Some((command, data)) = self.packets.next()? {
+            if let Some((command, data)) = self.packets.next_packet()? {
                 return Command::parse(command, data).map(Some);
             }
             let timeouts = &self.server.settings.timeouts;

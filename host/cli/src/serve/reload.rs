@@ -272,8 +272,10 @@ impl Reloader {
         let pending = pending.map(|pending| format!("{SERVE_FILE}: {pending}"));
         report.warnings.extend(pending);
         self.conclude(&report);
-        // Who asked may have gone.
-        let _ = reply.map(|reply| reply.send(report));
+        if let Some(reply) = reply {
+            // Who asked may have gone.
+            let _ = reply.send(report);
+        }
     }
 
     fn conclude(&self, report: &Report) {

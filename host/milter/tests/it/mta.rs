@@ -254,7 +254,7 @@ pub(crate) const STAGES: &[(&str, Stage)] = &[
             mta.event('B', chunk);
         }
     }),
-    ("eom", |mta, _| mta.send('D', b"Ei\0004QUEUEID\0")),
+    ("eom", |mta, _| mta.send('D', b"Ei\x004QUEUEID\0")),
 ];
 
 impl Queued {

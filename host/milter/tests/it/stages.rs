@@ -3,8 +3,10 @@
 use crate::gateway::Gateway;
 use crate::mta::{MODERN, Mta, OLD, Queued, STAGES, Said};
 
+type Check = fn(&[Said]);
+
 /// What a message asks for, and what an MTA without a next hop behind us is told.
-const OUTCOMES: &[(&str, fn(&[Said]))] = &[
+const OUTCOMES: &[(&str, Check)] = &[
     ("nothing", |said| assert_eq!(words(said), "a")),
     ("edit", |said| assert_eq!(words(said), "mmia")),
     ("sign", |said| assert!(words(said).ends_with("ba"))),
