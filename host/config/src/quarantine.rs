@@ -3,7 +3,7 @@
 use waxseal_engine::{Profile, Quarantine};
 use waxseal_message::Address;
 
-use crate::document::Section;
+use crate::document::{Section, Value};
 use crate::nearest;
 
 /// Reads the section. A problem with it is collected, and it reads as absent.
@@ -22,31 +22,33 @@ pub(crate) fn read(
         }
         address
     });
-    let profile = section.value("profile").and_then(|value| {
-        let name = value.text()?;
-        match profiles.iter().find(|profile| profile.name == name) {
-            Some(profile) if profile.mode.encrypts() => {}
-            Some(_) => {
-                let hint = "give it mode = \"encrypt\", or leave `profile` out";
-                value.problem(
-                    format!("a profile that does not encrypt: {name}"),
-                    Some(hint.to_owned()),
-                );
-            }
-            None if names.iter().any(|known| known == name) => {}
-            None => {
-                let known = names.iter().map(String::as_str);
-                value.problem(
-                    format!("no such profile: {name}"),
-                    nearest::hint(name, known),
-                );
-            }
-        }
-        Some(name.to_owned())
-    });
+    let profile = section
+        .value("profile")
+        .and_then(|value| profile(&value, profiles, names));
     section.finish();
     Some(Quarantine {
         address: address?,
         profile,
     })
+}
+
+/// A profile that encrypts.
+fn profile(value: &Value<'_>, profiles: &[Profile], names: &[String]) -> Option<String> {
+    let name = value.text()?;
+    match profiles.iter().find(|profile| profile.name == name) {
+        Some(profile) if profile.mode.encrypts() => return Some(name.to_owned()),
+        Some(_) => {
+            let hint = "give it mode = \"encrypt\", or leave `profile` out";
+            value.problem(
+                format!("a profile that does not encrypt: {name}"),
+                Some(hint.to_owned()),
+            );
+        }
+        None if names.iter().any(|known| known == name) => {}
+        None => value.problem(
+            format!("no such profile: {name}"),
+            nearest::hint(name, names.iter().map(String::as_str)),
+        ),
+    }
+    None
 }
