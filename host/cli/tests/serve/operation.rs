@@ -151,7 +151,7 @@ fn a_service_without_settings_does_not_start() {
 fn ask(place: &Place, octets: &[u8]) -> Value {
     let mut stream = UnixStream::connect(place.path("control.sock")).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(300)))
         .unwrap();
     stream.write_all(octets).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -253,7 +253,7 @@ fn systemd_hears_what_goes_on() {
     let path = place.path("notify.sock");
     let systemd = UnixDatagram::bind(&path).unwrap();
     systemd
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(300)))
         .unwrap();
     let hear = |wanted: &str| {
         let mut heard = String::new();
@@ -266,7 +266,11 @@ fn systemd_hears_what_goes_on() {
         }
         heard
     };
-    let mut command = place.command();
+    // systemd names the process that the watchdog is for.
+    let serve = place.command();
+    let mut command = Command::new("sh");
+    command.args(["-c", "export WATCHDOG_PID=$$; exec \"$@\"", "sh"]);
+    command.arg(serve.get_program()).args(serve.get_args());
     command.env("NOTIFY_SOCKET", &path);
     command.env("WATCHDOG_USEC", "200000");
     let service = place.launch(command);
@@ -306,7 +310,7 @@ fn a_socket_comes_from_systemd_by_its_name() {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()
     });
     client
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(300)))
         .unwrap();
     let mut greeting = [0; 3];
     client.read_exact(&mut greeting).unwrap();

@@ -17,7 +17,8 @@ const WRONG_TYPE: &str = r#"(component
     (core instance $i (instantiate $m))
     (func $evaluate (result u32) (canon lift (core func $i "evaluate")))
     (func $validate (param "json" string) (result u32)
-        (canon lift (core func $i "validate") (memory $i "memory") (realloc (func $i "realloc"))))
+        (canon lift (core func $i "validate")
+            (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
     (instance $handler
         (export "evaluate" (func $evaluate))
         (export "validate-config" (func $validate)))
