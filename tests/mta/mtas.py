@@ -129,7 +129,9 @@ class Gateway:
 
 def _send(client, sender, recipients, octets):
     client.ehlo("client.example")
-    client.mail(sender)
+    code, text = client.mail(sender)
+    if code >= 300:
+        return code, text.decode(errors="replace")
     for recipient in recipients:
         code, text = client.rcpt(recipient)
         if code >= 300:
