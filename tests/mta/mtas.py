@@ -363,6 +363,7 @@ class OpenSmtpd(Gateway):
 
     sample, waxseal_ports = "opensmtpd", ("10024", "10025")
     results_before = ""         # it verifies no DKIM itself
+    reports_return_content = True   # of our own mail, to its sender; not where RET=HDRS says so
 
     def submit(self, sender, recipients, octets):
         self.submitted = len(self.log())
