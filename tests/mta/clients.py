@@ -18,7 +18,7 @@ from pathlib import Path
 
 import readers
 from machine import BOUND, HOST, run
-from pki import PASSPHRASE
+from pki import PASSPHRASE, export
 
 # Which keys of a recipient a program decrypts with; all of them verify RSA and ECDSA.
 DECRYPTS = {
@@ -122,10 +122,20 @@ class Gpgsm(Engine):
         self.env = os.environ | {"GNUPGHOME": str(self.home), "LC_ALL": "C"}
         run("gpgsm", "--import", root, env=self.env)
         if key in DECRYPTS[self.name]:
-            run("gpgsm", "--passphrase-fd", "0", "--import", identity.p12, env=self.env,
-                stdin=f"{PASSPHRASE}\n".encode())
+            self._import(identity)
         else:       # its import of an EC key ends in a segmentation fault
             run("gpgsm", "--import", identity.certificate, env=self.env)
+
+    def _import(self, identity):
+        """gpgsm 2.2 takes some containers for damaged, by their salt: the same key
+        in a new one is read."""
+        for _ in range(10):
+            export(identity.certificate, identity.key, identity.p12)
+            code, out, err = call("gpgsm", "--passphrase-fd", "0", "--import", identity.p12,
+                                  env=self.env, stdin=f"{PASSPHRASE}\n".encode())
+            if code == 0:
+                return
+        raise RuntimeError(f"gpgsm: {(out + err).decode(errors='replace')}")
 
     def _output(self, what, octets, *more):
         with tempfile.TemporaryDirectory() as directory:

@@ -6,7 +6,8 @@ from pathlib import Path
 from machine import run
 
 PASSPHRASE = "throw-away"
-ALGORITHMS = {"rsa": ("rsa:2048",), "p256": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")}
+ALGORITHMS = {"rsa": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
+              "p256": ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")}
 # RFC 8550 §4.4.2: what a key may do depends on what it is.
 USAGES = {"rsa": "digitalSignature,keyEncipherment", "p256": "digitalSignature,keyAgreement"}
 
@@ -33,28 +34,40 @@ class Authority:
             "-addext", "basicConstraints=critical,CA:TRUE",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, address, algorithm="rsa"):
-        """A certificate for signing and for encryption to this address."""
+    def key_of(self, role, algorithm):
+        """The private key of this role, made at the first call: RSA keys take a while."""
+        key = self.directory / f"{role}-{algorithm}.key"
+        if not key.exists():
+            kind, *options = ALGORITHMS[algorithm]
+            run("openssl", "genpkey", "-algorithm", kind, *options, "-out", key)
+        return key
+
+    def issue(self, address, algorithm="rsa", role=None):
+        """A certificate for signing and for encryption to this address. Certificates of one
+        `role` share a key; without one it has a key of its own."""
         self._serial += 1
         base = self.directory / f"{address}-{algorithm}-{self._serial}"
-        key, request, certificate, both, p12, extensions = (
-            base.with_name(base.name + end)
-            for end in (".key", ".csr", ".crt", ".pem", ".p12", ".ext"))
+        key = self.key_of(role or base.name, algorithm)
+        request, certificate, both, p12, extensions = (
+            base.with_name(base.name + end) for end in (".csr", ".crt", ".pem", ".p12", ".ext"))
         extensions.write_text(
             "basicConstraints=critical,CA:FALSE\n"
             f"keyUsage=critical,{USAGES[algorithm]}\n"
             "extendedKeyUsage=emailProtection\n"
             "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
             f"subjectAltName=email:{address}\n")
-        name = address.split("@")[0]
-        run("openssl", "req", "-new", "-newkey", *ALGORITHMS[algorithm], "-nodes",
-            "-subj", f"/CN={address}", "-keyout", key, "-out", request)
+        run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={address}", "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.key,
             "-set_serial", self._serial, "-days", 59, "-sha256", "-extfile", extensions,
             "-out", certificate)
         both.write_text(certificate.read_text() + key.read_text())
         both.chmod(0o600)
-        run("openssl", "pkcs12", "-export", "-in", certificate, "-inkey", key, "-certfile",
-            self.root, "-name", name, "-out", p12, "-passout", f"pass:{PASSPHRASE}",
-            "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
+        export(certificate, key, p12)
         return Identity(address, certificate, key, both, p12)
+
+
+def export(certificate, key, p12):
+    """A PKCS #12 container with PASSPHRASE, salted anew."""
+    run("openssl", "pkcs12", "-export", "-in", certificate, "-inkey", key, "-name", "own",
+        "-out", p12, "-passout", f"pass:{PASSPHRASE}", "-certpbe", "PBE-SHA1-3DES",
+        "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")

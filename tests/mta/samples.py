@@ -43,14 +43,14 @@ class World:
         self.authority = Authority(self.directory / "pki")
         self.alice = self.authority.issue(ALICE)
         self.erin = self.authority.issue(ERIN)
-        self.guard = self.authority.issue(GUARD)
+        self.guard = self.authority.issue(GUARD, "p256")
         keys = DkimKeys(self.directory)
         self.dns = keys
         dkim = OpenDKIM(self.directory, "gateway", "example.org", keys, "gw.example.org")
         workshop.started(dkim).start()
         passwords = {ALICE: "secret"}
         dovecot = workshop.started(Dovecot(self.directory, passwords)).start()
-        tls = self.authority.issue("postmaster@gw.example.org")
+        tls = self.authority.issue("postmaster@gw.example.org", "p256")
         self.users = mtas.Users(passwords, dovecot.sasl, tls, dkim, keys.key("example.org"))
 
     def policy(self, name, quarantine=f'address = "{GUARD}"', must_encrypt=()):

@@ -61,7 +61,7 @@ class Stage:
                                "mx.partner.example")
         for dkim in (ours, self.theirs):
             workshop.started(dkim).start()
-        tls = self.authority.issue("postmaster@gw.example.org")
+        tls = self.authority.issue("postmaster@gw.example.org", "p256")
         self.users = mtas.Users(passwords, self.dovecot.sasl, tls, ours, keys.key("example.org"))
 
 
@@ -84,11 +84,12 @@ class Scene:
         self.directory = stage.directory / front
         self.directory.mkdir()
         authority = stage.authority
-        self.alice = {key: authority.issue(person("alice", front, key), key) for key in KEYS}
-        self.erin = {key: authority.issue(person("erin", front, key), key) for key in KEYS}
+        self.alice = {key: authority.issue(person("alice", front, key), key, "alice") for key in KEYS}
+        self.erin = {key: authority.issue(person("erin", front, key), key, "erin") for key in KEYS}
         # What she has today; the gateway knows only what she had.
-        self.renewed = {key: authority.issue(person("erin", front, key), key) for key in KEYS}
-        self.full = authority.issue(f"full.{front}@example.org")
+        self.renewed = {key: authority.issue(person("erin", front, key), key, "renewed")
+                        for key in KEYS}
+        self.full = authority.issue(f"full.{front}@example.org", "p256")
         self.policy = write_policy(
             self.directory / "policy", [*self.alice.values(), self.full],
             [erin.certificate for erin in self.erin.values()], authority.root,
