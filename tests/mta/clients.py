@@ -232,7 +232,8 @@ class NeoMutt:
     def __init__(self, directory, identity, root, password, imap, others=()):
         self.identity, self.imap, self.home = identity, imap, Path(directory) / "neomutt"
         keys, certificates = self.home / "keys", self.home / "certificates"
-        for part in (keys, certificates):
+        # It asks whether to make Mail/ when that is not there.
+        for part in (keys, certificates, self.home / "Mail"):
             part.mkdir(parents=True)
         shutil.copyfile(identity.key, keys / "00000001.0")
         self._index(keys, [(identity.address, "00000001.0")])
