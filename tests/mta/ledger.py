@@ -8,7 +8,8 @@ can have cut off an acknowledgement:
     cut-ack, hang   the reply of the next hop did not come
     cut-some        LMTP: not for these recipients
     gave-up         it came when nobody waited any more
-    dot             SMTP and milter: another copy was refused after this one was taken
+    dot, drop       SMTP and milter: another copy was refused, or its connection went away, after
+                    this one was taken
     killed, full    Waxseal was killed, or the disk was full, while the client waited for its reply
 
 Over LMTP a fault excuses only the recipients that it met: they have replies of their own.
@@ -188,7 +189,7 @@ class Ledger:
             met = not fault.recipients or recipient in fault.recipients
             if fault.kind in CUTS and (met or message.share != "lmtp"):
                 return fault
-            if fault.kind == "dot" and not met and message.share != "lmtp":
+            if fault.kind in ("dot", "drop") and not met and message.share != "lmtp":
                 return fault
         return None
 
