@@ -223,7 +223,8 @@ class Sample:
         finally:
             self.gateway.mailboxes.answer = lambda stage, argument: None
         for message in self.gateway.world.messages:
-            expect(SECRET in message.text, False)
+            if SECRET in message.text:
+                raise AssertionError(f"went back in clear:\n{message.text}")
         if report:
             expect((report.sender, "5.2.2" in report.text), ("", True))
 

@@ -100,6 +100,8 @@ class Sink:
             elif verb == "RCPT":
                 address, parameters = _path(command)
                 reply = self.answer("RCPT", address) or "250 2.1.5 ok"
+                if sender is None:
+                    reply = "503 5.5.1 MAIL first"
                 if reply.startswith("2"):
                     recipients.append((address, parameters))
                 say(reply)

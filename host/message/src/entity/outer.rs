@@ -67,6 +67,12 @@ fn push_folded(text: &[u8], out: &mut Vec<u8>) {
                 && !rest[at..].trim_ascii().is_empty()
         });
         let Some(at) = fold else { break };
+        // What fits no line of its own is no shorter for a fold before it.
+        let word = rest[at..].trim_ascii_start();
+        let end = word.iter().position(u8::is_ascii_whitespace);
+        if end.unwrap_or(word.len()) >= LINE {
+            break;
+        }
         out.extend_from_slice(&rest[..at]);
         out.extend_from_slice(b"\r\n");
         rest = &rest[at..];
