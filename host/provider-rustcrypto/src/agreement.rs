@@ -91,16 +91,3 @@ pub(crate) fn agree_with_x25519(
     }
     Ok(Zeroizing::new(shared.as_bytes().to_vec()))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refuses_a_point_of_small_order() {
-        assert!(matches!(
-            x25519([0; 32]),
-            Err(ProviderError::MalformedKey(_))
-        ));
-    }
-}

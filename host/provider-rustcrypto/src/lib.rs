@@ -23,8 +23,10 @@ mod dsa;
 mod gcm;
 mod generate;
 mod key;
+pub mod padding;
 mod pss;
 mod public_key;
+pub mod rejection;
 mod representative;
 #[cfg(test)]
 mod test;

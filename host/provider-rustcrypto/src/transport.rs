@@ -7,9 +7,9 @@
 //! where it can stand is the end of the encoded message, and nothing has to be searched.
 
 use crate::digest::{digest, mask};
+use crate::rejection;
 use crate::representative::{number, octets};
 use getrandom::SysRng;
-use hkdf::Hkdf;
 use rsa::hazmat::rsa_decrypt_and_check;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BoxedUint, PrivateKey};
@@ -107,161 +107,11 @@ fn oaep_ends_with(
     Some(all_zero & encoded[separator].ct_eq(&1))
 }
 
-/// Octets that only the holder of the key can tell from a content key, the same ones for the
-/// same ciphertext.
 fn instead(
     key: &PrivateKey,
     encrypted: &[u8],
     size: usize,
 ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
     let exponent = octets(key.d(), key.size());
-    let mut out = Zeroizing::new(vec![0; size]);
-    Hkdf::<Sha256>::new(Some(encrypted), &exponent)
-        .expand(b"implicit rejection", &mut out)
-        .map_err(|_| ProviderError::Failed("size of the content key"))?;
-    Ok(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use waxseal_smime::DigestAlgorithm::{Sha1, Sha224, Sha256 as S256, Sha384, Sha512};
-
-    fn key() -> PrivateKey {
-        PrivateKey::new(&mut SysRng, 2048).unwrap()
-    }
-
-    fn oaep(
-        digest: DigestAlgorithm,
-        mask_digest: DigestAlgorithm,
-        label: &[u8],
-    ) -> TransportScheme {
-        TransportScheme::Oaep {
-            digest,
-            mask_digest,
-            label: label.to_vec(),
-        }
-    }
-
-    /// The encoded message as a ciphertext.
-    fn encrypted(key: &PrivateKey, encoded: &[u8]) -> Vec<u8> {
-        let number = BoxedUint::from_be_slice(encoded, key.n().bits_precision()).unwrap();
-        let number = rsa::hazmat::rsa_encrypt(key, &number).unwrap();
-        octets(&number, key.size()).to_vec()
-    }
-
-    fn padded(size: usize, content_key: &[u8]) -> Vec<u8> {
-        let filler = vec![0xaa; size - 3 - content_key.len()];
-        [&[0, 2][..], &filler, &[0], content_key].concat()
-    }
-
-    #[test]
-    fn reads_what_the_crate_encrypts() {
-        let key = key();
-        for size in [5, 16, 24, 32] {
-            let content_key = vec![9; size];
-            for (transport, scheme) in [
-                (KeyTransport::Pkcs1v15, TransportScheme::Pkcs1v15),
-                (KeyTransport::Oaep, oaep(S256, S256, b"")),
-            ] {
-                let encrypted = encrypt(key.as_public_key(), transport, &content_key).unwrap();
-                let found = decrypt(&key, &scheme, &encrypted, size).unwrap();
-                assert_eq!(*found, content_key, "{scheme:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn reads_every_oaep() {
-        use rsa::Oaep;
-        let key = key();
-        let content_key = [9; 32];
-        macro_rules! check {
-            ($digest:ty, $mask:ty, $scheme:expr) => {
-                let padding = Oaep::<$digest, $mask>::new_with_mgf_hash_and_label(&b"label"[..]);
-                let encrypted = key
-                    .as_public_key()
-                    .encrypt(&mut SysRng, padding, &content_key);
-                let found = decrypt(&key, &$scheme, &encrypted.unwrap(), 32).unwrap();
-                assert_eq!(*found, content_key, "{:?}", $scheme);
-            };
-        }
-        check!(sha1::Sha1, sha1::Sha1, oaep(Sha1, Sha1, b"label"));
-        check!(sha2::Sha224, sha1::Sha1, oaep(Sha224, Sha1, b"label"));
-        check!(sha2::Sha256, sha1::Sha1, oaep(S256, Sha1, b"label"));
-        check!(sha2::Sha384, sha2::Sha384, oaep(Sha384, Sha384, b"label"));
-        check!(sha2::Sha512, sha2::Sha224, oaep(Sha512, Sha224, b"label"));
-    }
-
-    #[test]
-    fn rule_08_a_bad_ciphertext_gives_the_same_pseudorandom_key_each_time() {
-        let key = key();
-        let size = key.size();
-        let good = padded(size, &[9; 32]);
-        let with = |position: usize, octet: u8| {
-            let mut encoded = good.clone();
-            encoded[position] = octet;
-            encrypted(&key, &encoded)
-        };
-        assert_eq!(
-            *decrypt(
-                &key,
-                &TransportScheme::Pkcs1v15,
-                &encrypted(&key, &good),
-                32
-            )
-            .unwrap(),
-            [9; 32]
-        );
-        for (what, ciphertext) in [
-            ("first octet", with(0, 1)),
-            ("block type", with(1, 1)),
-            ("zero in the filler", with(5, 0)),
-            ("zero before the separator", with(size - 34, 0)),
-            ("no separator", with(size - 33, 1)),
-            ("a key of 24", encrypted(&key, &padded(size, &[9; 24]))),
-            ("a key of 33", encrypted(&key, &padded(size, &[9; 33]))),
-            ("no number below the modulus", vec![0xff; size]),
-            ("too short", vec![1; size - 1]),
-            ("too long", vec![0; size + 1]),
-            ("empty", vec![]),
-        ] {
-            for scheme in [TransportScheme::Pkcs1v15, oaep(S256, S256, b"")] {
-                let first = decrypt(&key, &scheme, &ciphertext, 32).unwrap();
-                let again = decrypt(&key, &scheme, &ciphertext, 32).unwrap();
-                assert_eq!(first, again, "{what}");
-                assert_eq!(first, instead(&key, &ciphertext, 32).unwrap(), "{what}");
-                assert_ne!(*first, [9; 32], "{what}");
-            }
-        }
-    }
-
-    #[test]
-    fn rule_08_another_label_gives_another_key() {
-        let key = key();
-        let encrypted = encrypt(key.as_public_key(), KeyTransport::Oaep, &[9; 32]).unwrap();
-        for scheme in [
-            oaep(S256, S256, b"label"),
-            oaep(S256, Sha1, b""),
-            oaep(Sha1, S256, b""),
-        ] {
-            let found = decrypt(&key, &scheme, &encrypted, 32).unwrap();
-            assert_eq!(found, instead(&key, &encrypted, 32).unwrap());
-        }
-    }
-
-    #[test]
-    fn a_modulus_without_room_is_an_error() {
-        let key = key();
-        for (scheme, size, expected) in [
-            (TransportScheme::Pkcs1v15, 245, true),
-            (TransportScheme::Pkcs1v15, 246, false),
-            (TransportScheme::Pkcs1v15, usize::MAX, false),
-            (oaep(Sha512, Sha512, b""), 126, true),
-            (oaep(Sha512, Sha512, b""), 127, false),
-        ] {
-            let result = decrypt(&key, &scheme, &[1; 256], size);
-            assert_eq!(result.is_ok(), expected, "{scheme:?} {size}");
-        }
-    }
+    rejection::Secret::new(&exponent, key.size()).instead(encrypted, size)
 }

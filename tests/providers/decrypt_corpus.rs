@@ -1,13 +1,9 @@
 //! Envelopes of other people: the corpus, with what each file is said to give.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, Workbench, corpus, from_pem, message, opening, opening_with};
+use super::common::{self, Person, Workbench, corpus, from_pem, message, opening, opening_with};
+use crate::PROVIDER;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::open::{Opened, Opening, Secret, State, open, open_cms};
 use waxseal_smime::{Certificate, Identity, Provider};
 
@@ -15,7 +11,7 @@ use State::{DecryptedUnauthenticated as Unauthenticated, Malformed, Unsupported,
 
 fn holder(certificate: &[u8], pkcs8: &[u8]) -> &'static Person {
     let certificate = Certificate::from_der(certificate).unwrap();
-    let key = RustCrypto.load_key(pkcs8).unwrap();
+    let key = PROVIDER.load_key(pkcs8).unwrap();
     let identity = Identity::new("holder", certificate, vec![], Arc::from(key)).unwrap();
     Box::leak(Box::new(Person {
         identity,

@@ -1,11 +1,7 @@
 //! Rule 8: what was changed on the way never opens as something else, and of everything that
 //! depends on a key there is one failure.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, Workbench, context, message, opening, opening_with, person};
+use super::common::{Person, Workbench, context, message, opening, opening_with, person};
 use waxseal_message::Message;
 use waxseal_smime::open::{Layer, Opened, Opening, Problem, Secret, State, open, open_cms};
 use waxseal_smime::{ContentCipher, EncryptOptions, KeyTransport, encrypt};

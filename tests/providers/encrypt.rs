@@ -1,10 +1,8 @@
 //! What we encrypt is decrypted by OpenSSL for exactly those it was meant for.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, Workbench, authority, context, context_at, mail, message, person};
+use super::common::{
+    self, Person, Workbench, authority, context, context_at, mail, message, person,
+};
 use waxseal_message::{Message, entity};
 use waxseal_smime::{
     Certificate, ContentCipher, EncryptOptions, KeyTransport, Protected, RecipientId, SignOptions,

@@ -1,12 +1,8 @@
 //! Certificates and requests that we make, paths and choices that we check.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{NOW, Person, Workbench, authority, person, person_of, template};
+use super::common::{NOW, Person, Workbench, authority, person, person_of, template};
+use crate::PROVIDER;
 use waxseal_message::Address;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{
     Candidates, Certificate, ChoiceRules, Distrust, DistrustKind, Found, KeyAlgorithm, NoAnchors,
@@ -72,7 +68,7 @@ fn openssl_accepts_our_requests() {
 #[test]
 fn a_self_signed_certificate_is_its_own_anchor() {
     let key = &person("rsa-2048").identity.key;
-    let own = certgen::self_signed(&template("Alone"), &**key, &RustCrypto).unwrap();
+    let own = certgen::self_signed(&template("Alone"), &**key, &PROVIDER).unwrap();
     let bench = Workbench::new();
     bench.certificate("cert.pem", &own);
     bench.run(&format!(
@@ -277,7 +273,7 @@ fn rule_05_what_strangers_brought_is_never_trusted_as_it_is() {
 #[test]
 fn rule_05_trust_is_asked_where_there_is_somebody_to_ask() {
     let key = &person("rsa-2048").identity.key;
-    let alone = certgen::self_signed(&template("Target"), &**key, &RustCrypto).unwrap();
+    let alone = certgen::self_signed(&template("Target"), &**key, &PROVIDER).unwrap();
     let good = certified(&template("Target"));
     let rules = ChoiceRules {
         at: NOW,

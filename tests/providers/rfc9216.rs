@@ -1,14 +1,10 @@
 //! The identities of RFC 9216 sign, and get encrypted mail.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{NOW, Person, Workbench, context, corpus, from_pem, mail};
+use super::common::{NOW, Person, Workbench, context, corpus, from_pem, mail};
+use crate::PROVIDER;
 use std::path::Path;
 use std::sync::Arc;
 use waxseal_message::entity;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Certificate, EncryptOptions, Identity, KeyAlgorithm, Provider, SignOptions, encrypt, sign,
 };
@@ -19,7 +15,7 @@ fn certificate(set: &Path, file: &str) -> Certificate {
 
 fn load(set: &Path, certificate_file: &str, key_file: &str) -> Person {
     let pkcs8 = from_pem(&std::fs::read(set.join(key_file)).unwrap());
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let key = PROVIDER.load_key(&pkcs8).unwrap();
     let certificate = certificate(set, certificate_file);
     let identity = Identity::new("sample", certificate, vec![], Arc::from(key)).unwrap();
     Person { identity, pkcs8 }

@@ -1,7 +1,7 @@
 //! SignedData made by hand, so that each of its fields can be wrong.
 
-use super::common::Person;
-use waxseal_provider_rustcrypto::RustCrypto;
+use super::super::common::Person;
+use crate::PROVIDER;
 use waxseal_smime::{DigestAlgorithm, KeyAlgorithm, Provider, SignatureScheme};
 
 pub(crate) fn tlv(tag: u8, pieces: &[&[u8]]) -> Vec<u8> {
@@ -70,7 +70,7 @@ pub(crate) struct Craft {
 impl Craft {
     /// As it should be: SHA-256, the two attributes that must be there, the certificate.
     pub(crate) fn new(signer: &Person, content: &[u8]) -> Self {
-        let digest = RustCrypto.digest(DigestAlgorithm::Sha256, content);
+        let digest = PROVIDER.digest(DigestAlgorithm::Sha256, content);
         let rsa = matches!(signer.identity.key.algorithm(), KeyAlgorithm::Rsa { .. });
         let algorithm = if rsa {
             sequence(&[&oid("1.2.840.113549.1.1.1"), &[5, 0]])

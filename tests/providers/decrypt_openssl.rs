@@ -1,10 +1,6 @@
 //! What OpenSSL encrypts is decrypted here, in every way that OpenSSL 3 knows.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, Workbench, message, opening, opening_with, person};
+use super::common::{Person, Workbench, message, opening, opening_with, person};
 use waxseal_smime::open::{Opened, Opening, Secret, State, open, open_cms};
 
 const ENTITY: &[u8] = b"Content-Type: text/plain; charset=utf-8\r\n\

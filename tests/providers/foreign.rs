@@ -1,12 +1,8 @@
 //! What OpenSSL encrypts, agrees on, derives and signs is read here, with the algorithms that we
 //! write and with those that rule 11 has for reading only.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::Workbench;
-use waxseal_provider_rustcrypto::RustCrypto;
+use super::common::Workbench;
+use crate::PROVIDER;
 use waxseal_smime::DigestAlgorithm::{self, Sha1, Sha224, Sha256, Sha384, Sha512};
 use waxseal_smime::{
     ContentCipher, KeyDerivation, PrivateKey, Provider, ProviderError, SignatureScheme,
@@ -30,7 +26,7 @@ fn loaded(bench: &Workbench, file: &str) -> Box<dyn PrivateKey> {
     let pkcs8 = bench.run(&format!(
         "pkcs8 -topk8 -nocrypt -in {file}.pem -outform der"
     ));
-    RustCrypto.load_key(&pkcs8).unwrap()
+    PROVIDER.load_key(&pkcs8).unwrap()
 }
 
 fn public_key_info(bench: &Workbench, file: &str) -> Vec<u8> {
@@ -101,10 +97,10 @@ fn rule_11_rsa_below_1024_bits_is_not_read() {
     let signature = bench.run("dgst -sha256 -sign rsa.pem message");
     let info = public_key_info(&bench, "rsa");
     let scheme = SignatureScheme::RsaPkcs1v15(Sha256);
-    let error = RustCrypto.verify(&info, scheme, MESSAGE, &signature);
+    let error = PROVIDER.verify(&info, scheme, MESSAGE, &signature);
     assert!(matches!(error, Err(ProviderError::MalformedKey(_))));
     let pkcs8 = bench.run("pkcs8 -topk8 -nocrypt -in rsa.pem -outform der");
-    assert!(RustCrypto.load_key(&pkcs8).is_err());
+    assert!(PROVIDER.load_key(&pkcs8).is_err());
 }
 
 #[test]
@@ -167,8 +163,7 @@ fn derivation() {
                  -kdfopt hexinfo:696e666f X963KDF",
                 name(digest)
             ));
-            let found =
-                RustCrypto.derive_key(KeyDerivation::X963(digest), b"secret", b"info", size);
+            let found = PROVIDER.derive_key(KeyDerivation::X963(digest), b"secret", b"info", size);
             assert_eq!(*found.unwrap(), expected, "X9.63 {digest}");
             let expected = bench.run(&format!(
                 "kdf -binary -keylen {size} -kdfopt digest:{} -kdfopt pass:secret \
@@ -179,7 +174,7 @@ fn derivation() {
                 digest,
                 iterations: 1000,
             };
-            let found = RustCrypto.derive_key(derivation, b"secret", b"saltsaltsaltsalt", size);
+            let found = PROVIDER.derive_key(derivation, b"secret", b"saltsaltsaltsalt", size);
             assert_eq!(*found.unwrap(), expected, "PBKDF2 {digest}");
         }
     }
@@ -209,7 +204,7 @@ fn content_with_every_cbc_cipher() {
                 hex(&key),
                 hex(&iv)
             ));
-            RustCrypto
+            PROVIDER
                 .decrypt_content(cipher, &key, &iv, &[], None, &mut buffer)
                 .unwrap();
             assert_eq!(buffer, &MESSAGE[..size], "{name}");
@@ -219,7 +214,7 @@ fn content_with_every_cbc_cipher() {
 
 /// The signature holds, and not over another message, nor by another scheme.
 fn verifies(info: &[u8], scheme: SignatureScheme, signature: &[u8], what: &str) {
-    let verify = |message, signature: &[u8]| RustCrypto.verify(info, scheme, message, signature);
+    let verify = |message, signature: &[u8]| PROVIDER.verify(info, scheme, message, signature);
     assert_eq!(verify(MESSAGE, signature), Ok(()), "{what}");
     let bad = Err(ProviderError::BadSignature);
     assert_eq!(verify(&MESSAGE[1..], signature), bad, "{what}");
@@ -264,11 +259,7 @@ fn rsa_signatures() {
                     mask_digest,
                     salt_size: salt_size + 1,
                 };
-                assert!(
-                    RustCrypto
-                        .verify(&info, other, MESSAGE, &signature)
-                        .is_err()
-                );
+                assert!(PROVIDER.verify(&info, other, MESSAGE, &signature).is_err());
             }
         }
         let huge = SignatureScheme::RsaPss {
@@ -277,7 +268,7 @@ fn rsa_signatures() {
             salt_size: usize::MAX,
         };
         let signature = vec![1; bits.div_ceil(8)];
-        assert!(RustCrypto.verify(&info, huge, MESSAGE, &signature).is_err());
+        assert!(PROVIDER.verify(&info, huge, MESSAGE, &signature).is_err());
     }
 }
 
@@ -324,12 +315,12 @@ fn dsa_signatures() {
             let what = format!("dsa {bits} {order_bits} {digest}");
             let scheme = SignatureScheme::Dsa(digest);
             assert_eq!(
-                RustCrypto.verify(&info, scheme, MESSAGE, &signature),
+                PROVIDER.verify(&info, scheme, MESSAGE, &signature),
                 Ok(()),
                 "{what}"
             );
             let bad = Err(ProviderError::BadSignature);
-            let other = RustCrypto.verify(&info, scheme, &MESSAGE[1..], &signature);
+            let other = PROVIDER.verify(&info, scheme, &MESSAGE[1..], &signature);
             assert_eq!(other, bad, "{what}");
         }
         for (r, s) in [
@@ -345,7 +336,7 @@ fn dsa_signatures() {
             let numbers = [number(r), number(s)].concat();
             let signature = [&[0x30, numbers.len() as u8], &numbers[..]].concat();
             let scheme = SignatureScheme::Dsa(Sha1);
-            let result = RustCrypto.verify(&info, scheme, MESSAGE, &signature);
+            let result = PROVIDER.verify(&info, scheme, MESSAGE, &signature);
             assert_eq!(result, Err(ProviderError::BadSignature), "{r:?} {s:?}");
         }
     }

@@ -1,10 +1,6 @@
 //! What we sign is verified by OpenSSL, and says what rule 2 asks for.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{NOW, Workbench, authority, context, context_at, mail, message, person};
+use super::common::{self, NOW, Workbench, authority, context, context_at, mail, message, person};
 use waxseal_message::{Message, entity};
 use waxseal_smime::{
     Certificate, DigestAlgorithm, Error, Identity, Protected, RsaScheme, SignOptions,

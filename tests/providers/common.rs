@@ -2,14 +2,12 @@
 //!
 //! A test that needs `openssl` fails when it is missing: it never passes without having run.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, missing_docs)]
-
+use crate::PROVIDER;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use waxseal_message::{Address, Limits, Message};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{Certificate, Context, Identity, KeyAlgorithm, Provider, Time};
 
@@ -33,7 +31,7 @@ impl Person {
 /// Opens with no key, and asks nobody for trust.
 pub(crate) fn opening() -> waxseal_smime::open::Opening<'static> {
     waxseal_smime::open::Opening {
-        provider: &RustCrypto,
+        provider: &PROVIDER,
         now: NOW,
         limits: limits(),
         keys: Vec::new(),
@@ -64,7 +62,7 @@ pub(crate) fn context() -> Context<'static> {
 
 pub(crate) fn context_at(now: Time) -> Context<'static> {
     Context {
-        provider: &RustCrypto,
+        provider: &PROVIDER,
         now,
         limits: limits(),
     }
@@ -85,31 +83,31 @@ pub(crate) fn template(name: &str) -> Template {
 pub(crate) fn authority() -> &'static Person {
     static AUTHORITY: OnceLock<Person> = OnceLock::new();
     AUTHORITY.get_or_init(|| {
-        let pkcs8 = RustCrypto
+        let pkcs8 = PROVIDER
             .generate_key(&KeyAlgorithm::EcP256)
             .unwrap()
             .to_vec();
-        let key = RustCrypto.load_key(&pkcs8).unwrap();
+        let key = PROVIDER.load_key(&pkcs8).unwrap();
         let template = Template {
             addresses: vec![],
             ..template("Test Authority")
         };
-        let certificate = certgen::authority(&template, &*key, &RustCrypto).unwrap();
+        let certificate = certgen::authority(&template, &*key, &PROVIDER).unwrap();
         let identity = Identity::new("authority", certificate, vec![], Arc::from(key)).unwrap();
         Person { identity, pkcs8 }
     })
 }
 
 pub(crate) fn person_of(template: &Template, algorithm: &KeyAlgorithm) -> Person {
-    let pkcs8 = RustCrypto.generate_key(algorithm).unwrap().to_vec();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let pkcs8 = PROVIDER.generate_key(algorithm).unwrap().to_vec();
+    let key = PROVIDER.load_key(&pkcs8).unwrap();
     let issuer = authority();
     let certificate = certgen::leaf(
         template,
         key.public_key_info(),
         issuer.certificate(),
         &*issuer.identity.key,
-        &RustCrypto,
+        &PROVIDER,
     );
     let chain = vec![issuer.certificate().clone()];
     let identity = Identity::new("person", certificate.unwrap(), chain, Arc::from(key)).unwrap();
@@ -140,7 +138,7 @@ pub(crate) fn foreign(new_key: &str, key_usage: &str) -> Person {
          -subj /CN=foreign -days 3650 -addext keyUsage={key_usage}"
     ));
     let pkcs8 = bench.run("pkcs8 -topk8 -nocrypt -in key.pem -outform der");
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let key = PROVIDER.load_key(&pkcs8).unwrap();
     let certificate = Certificate::from_der(&bench.read("cert.der")).unwrap();
     let identity = Identity::new("foreign", certificate, vec![], Arc::from(key)).unwrap();
     Person { identity, pkcs8 }
@@ -289,4 +287,18 @@ pub(crate) fn from_pem(octets: &[u8]) -> Vec<u8> {
         .collect();
     let mail = format!("Content-Transfer-Encoding: base64\r\n\r\n{body}");
     message(mail.as_bytes()).root().decoded().into_owned()
+}
+
+/// Octets of hexadecimal digits, whatever stands between them.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|byte| byte.is_ascii_hexdigit())
+        .collect();
+    let pairs = digits
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
 }

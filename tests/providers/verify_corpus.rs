@@ -1,10 +1,6 @@
 //! Signatures that others made: the corpus, OpenSSL with many options, gpgsm, NSS.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, Workbench, corpus, files, from_pem, message, opening, person};
+use super::common::{Person, Workbench, corpus, files, from_pem, message, opening, person};
 use std::path::Path;
 use waxseal_smime::Certificate;
 use waxseal_smime::open::{Layer, Opening, open, open_cms};

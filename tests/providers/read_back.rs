@@ -1,14 +1,10 @@
 //! Rule 7: a result that does not read back as what was meant never leaves. Providers and keys
 //! that lie stand for defects of tokens, libraries and ourselves.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{NOW, authority, limits, mail, person};
+use super::common::{NOW, authority, limits, mail, person};
+use crate::PROVIDER;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Agreement, ContentCipher, Context, DigestAlgorithm, EncryptOptions, Error, Hasher, Identity,
     KeyAlgorithm, KeyDerivation, KeyTransport, PrivateKey, Provider, ProviderError, SignOptions,
@@ -52,7 +48,7 @@ fn rule_07_a_signature_by_another_key_never_leaves() {
             format,
             ..SignOptions::default()
         };
-        let result = sign(&mail(), &liar, &options, &context(&RustCrypto));
+        let result = sign(&mail(), &liar, &options, &context(&PROVIDER));
         assert!(matches!(
             result.err(),
             Some(Error::ReadBack("the signature does not verify"))
@@ -150,12 +146,12 @@ impl Provider for Lying {
         if self.defect == Defect::NoRandomness {
             Err(ProviderError::NoRandomness)
         } else {
-            RustCrypto.random(out)
+            PROVIDER.random(out)
         }
     }
 
     fn hasher(&self, algorithm: DigestAlgorithm) -> Box<dyn Hasher> {
-        let mut hasher = RustCrypto.hasher(algorithm);
+        let mut hasher = PROVIDER.hasher(algorithm);
         let count = self.digests.fetch_add(1, Ordering::Relaxed);
         if self.defect == Defect::WrongDigest && count == 0 {
             hasher.update(b"something before");
@@ -170,7 +166,7 @@ impl Provider for Lying {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), ProviderError> {
-        RustCrypto.verify(public_key_info, scheme, message, signature)
+        PROVIDER.verify(public_key_info, scheme, message, signature)
     }
 
     fn encrypt_content(
@@ -184,7 +180,7 @@ impl Provider for Lying {
         if self.defect == Defect::LosesContent {
             buffer.truncate(buffer.len() / 2);
         }
-        RustCrypto.encrypt_content(cipher, key, nonce, associated, buffer)
+        PROVIDER.encrypt_content(cipher, key, nonce, associated, buffer)
     }
 
     fn transport_key(
@@ -193,7 +189,7 @@ impl Provider for Lying {
         transport: KeyTransport,
         content_key: &[u8],
     ) -> Result<Vec<u8>, ProviderError> {
-        let key = RustCrypto.transport_key(public_key_info, transport, content_key)?;
+        let key = PROVIDER.transport_key(public_key_info, transport, content_key)?;
         Ok(if self.defect == Defect::LosesKeys {
             Vec::new()
         } else {
@@ -202,7 +198,7 @@ impl Provider for Lying {
     }
 
     fn agree(&self, public_key_info: &[u8]) -> Result<Agreement, ProviderError> {
-        RustCrypto.agree(public_key_info)
+        PROVIDER.agree(public_key_info)
     }
 
     fn derive_key(
@@ -212,11 +208,11 @@ impl Provider for Lying {
         info: &[u8],
         size: usize,
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        RustCrypto.derive_key(derivation, secret, info, size)
+        PROVIDER.derive_key(derivation, secret, info, size)
     }
 
     fn wrap_key(&self, wrapping_key: &[u8], content_key: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        let key = RustCrypto.wrap_key(wrapping_key, content_key)?;
+        let key = PROVIDER.wrap_key(wrapping_key, content_key)?;
         Ok(if self.defect == Defect::LosesKeys {
             Vec::new()
         } else {
@@ -233,7 +229,7 @@ impl Provider for Lying {
         tag: Option<&[u8]>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), ProviderError> {
-        RustCrypto.decrypt_content(cipher, key, nonce, associated, tag, buffer)
+        PROVIDER.decrypt_content(cipher, key, nonce, associated, tag, buffer)
     }
 
     fn unwrap_key(
@@ -242,14 +238,14 @@ impl Provider for Lying {
         wrapping_key: &[u8],
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        RustCrypto.unwrap_key(wrap, wrapping_key, wrapped)
+        PROVIDER.unwrap_key(wrap, wrapping_key, wrapped)
     }
 
     fn load_key(&self, pkcs8: &[u8]) -> Result<Box<dyn PrivateKey>, ProviderError> {
-        RustCrypto.load_key(pkcs8)
+        PROVIDER.load_key(pkcs8)
     }
 
     fn generate_key(&self, algorithm: &KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-        RustCrypto.generate_key(algorithm)
+        PROVIDER.generate_key(algorithm)
     }
 }

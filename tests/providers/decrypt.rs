@@ -1,10 +1,6 @@
 //! What we encrypt is decrypted by those it was meant for, and by nobody else.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Person, context, mail, opening, opening_with, person};
+use super::common::{self, Person, context, mail, opening, opening_with, person};
 use waxseal_message::{Message, entity};
 use waxseal_smime::open::{LayerKind, Opened, State, open};
 use waxseal_smime::{

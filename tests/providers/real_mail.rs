@@ -1,11 +1,7 @@
 //! Every mail of the shared corpus is signed, encrypted and triple-wrapped, each read back, or
 //! gives the one named error that a mail's own octets can cause.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{context, corpus, files, person};
+use super::common::{context, corpus, files, person};
 use std::collections::BTreeMap;
 use std::path::Path;
 use waxseal_message::{Limits, Message};

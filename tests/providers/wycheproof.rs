@@ -5,17 +5,13 @@
 //! RSA decryption has no errors to look for: its rejection shows in that the key which comes out
 //! does not depend on how the ciphertext was padded.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::corpus;
+use super::common::corpus;
+use crate::PROVIDER;
 use serde_json::Value;
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode;
 use std::collections::BTreeMap;
 use std::path::Path;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     ContentCipher, DigestAlgorithm, KeyDerivation, KeyWrap, PrivateKey, Provider, ProviderError,
     SignatureScheme, TransportScheme,
@@ -190,7 +186,7 @@ fn digest(name: &Value) -> Result<DigestAlgorithm, &'static str> {
 fn signature(scheme: SignatureScheme, group: &Value, vector: &Value) -> Outcome {
     let key = octets(&group["publicKeyDer"]);
     let (message, signature) = (octets(&vector["msg"]), octets(&vector["sig"]));
-    RustCrypto
+    PROVIDER
         .verify(&key, scheme, &message, &signature)
         .is_ok()
         .into()
@@ -232,7 +228,7 @@ fn rsa_oaep(group: &Value, vector: &Value) -> Outcome {
 
 /// The key's size is the message's: a content key's size is known from its cipher.
 fn rsa_decryption(scheme: &TransportScheme, group: &Value, vector: &Value) -> Outcome {
-    let key = RustCrypto
+    let key = PROVIDER
         .load_key(&octets(&group["privateKeyPkcs8"]))
         .unwrap();
     let (encrypted, message) = (octets(&vector["ct"]), octets(&vector["msg"]));
@@ -270,9 +266,9 @@ fn rejected(key: &dyn PrivateKey, scheme: &TransportScheme, encrypted: &[u8], si
 fn aes_wrap(_: &Value, vector: &Value) -> Outcome {
     let (key, wrapped) = (octets(&vector["key"]), octets(&vector["ct"]));
     let message = octets(&vector["msg"]);
-    let found = RustCrypto.unwrap_key(&KeyWrap::Aes, &key, &wrapped);
+    let found = PROVIDER.unwrap_key(&KeyWrap::Aes, &key, &wrapped);
     if vector["result"] == "valid" {
-        assert_eq!(RustCrypto.wrap_key(&key, &message), Ok(wrapped));
+        assert_eq!(PROVIDER.wrap_key(&key, &message), Ok(wrapped));
     }
     found.is_ok_and(|found| *found == message).into()
 }
@@ -289,7 +285,7 @@ fn aes_gcm(group: &Value, vector: &Value) -> Outcome {
     // We write nonces of twelve octets only (RFC 5084 §3.2).
     if vector["result"] == "valid" && nonce.len() == 12 {
         let mut buffer = message.clone();
-        let made = RustCrypto.encrypt_content(cipher, &key, &nonce, &associated, &mut buffer);
+        let made = PROVIDER.encrypt_content(cipher, &key, &nonce, &associated, &mut buffer);
         assert_eq!(made.unwrap().unwrap()[..], tag);
         assert_eq!(buffer, encrypted);
     }
@@ -314,7 +310,7 @@ fn aes_cbc(group: &Value, vector: &Value) -> Outcome {
     let (message, encrypted) = (octets(&vector["msg"]), octets(&vector["ct"]));
     if vector["result"] == "valid" {
         let mut buffer = message.clone();
-        let made = RustCrypto.encrypt_content(cipher, &key, &iv, &[], &mut buffer);
+        let made = PROVIDER.encrypt_content(cipher, &key, &iv, &[], &mut buffer);
         assert_eq!((made, &buffer), (Ok(None), &encrypted));
     }
     decrypts(cipher, &key, &iv, &[], None, encrypted, &message)
@@ -330,7 +326,7 @@ fn decrypts(
     mut buffer: Vec<u8>,
     message: &[u8],
 ) -> Outcome {
-    match RustCrypto.decrypt_content(cipher, key, nonce, associated, tag, &mut buffer) {
+    match PROVIDER.decrypt_content(cipher, key, nonce, associated, tag, &mut buffer) {
         Ok(()) => (buffer == message).into(),
         Err(error) => {
             assert_eq!((error, buffer), (ProviderError::BadCiphertext, vec![]));
@@ -346,7 +342,7 @@ fn hkdf(_: &Value, vector: &Value) -> Outcome {
         salt: &salt,
     };
     let (secret, info) = (octets(&vector["ikm"]), octets(&vector["info"]));
-    let key = RustCrypto.derive_key(derivation, &secret, &info, size(&vector["size"]));
+    let key = PROVIDER.derive_key(derivation, &secret, &info, size(&vector["size"]));
     key.is_ok_and(|key| *key == octets(&vector["okm"])).into()
 }
 
@@ -357,7 +353,7 @@ fn password_key(digest: DigestAlgorithm, vector: &Value, size: usize) -> Vec<u8>
         iterations: u32::try_from(iterations).unwrap(),
     };
     let (password, salt) = (octets(&vector["password"]), octets(&vector["salt"]));
-    let key = RustCrypto.derive_key(derivation, &password, &salt, size);
+    let key = PROVIDER.derive_key(derivation, &password, &salt, size);
     key.unwrap().to_vec()
 }
 
@@ -390,7 +386,7 @@ fn point<'a>(info: &'a [u8], algorithm: &[u8]) -> Option<&'a [u8]> {
 }
 
 fn agrees(pkcs8: &[u8], public: Option<&[u8]>, vector: &Value) -> Outcome {
-    let (Some(public), Ok(key)) = (public, RustCrypto.load_key(pkcs8)) else {
+    let (Some(public), Ok(key)) = (public, PROVIDER.load_key(pkcs8)) else {
         return Refused;
     };
     match key.agree(public) {
@@ -443,7 +439,7 @@ fn x25519(_: &Value, vector: &Value) -> Outcome {
     // RFC 8418 §2: a shared secret of zeros is refused, whatever the vectors think of it.
     if vector["flags"].to_string().contains("ZeroSharedSecret") {
         assert!(outcome == Refused);
-        assert!(RustCrypto.agree(&public).is_err());
+        assert!(PROVIDER.agree(&public).is_err());
     }
     outcome
 }

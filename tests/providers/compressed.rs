@@ -1,10 +1,6 @@
 //! CompressedData (RFC 3274): what grows too much is refused.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::opening;
+use super::common::opening;
 use der::Encode;
 use der::asn1::ObjectIdentifier;
 use miniz_oxide::deflate::compress_to_vec_zlib;

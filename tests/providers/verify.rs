@@ -1,14 +1,10 @@
 //! SignerInfos made by hand, each wrong in one way; authors, usage, trust and time.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-#[path = "verify/craft.rs"]
 mod craft;
 
-use common::{MAIL, NOW, authority, context, foreign, message, opening, person};
+use super::common::{self, MAIL, NOW, authority, context, foreign, message, opening, person};
+use crate::PROVIDER;
 use craft::{Craft, OctetString, attribute, oid, sequence, set, tlv};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::open::{Chain, FromMatch, Layer, Opening, State, open, open_cms};
 use waxseal_smime::{
     Certificate, ContentCipher, DigestAlgorithm, Distrust, DistrustKind, Path, Provider,
@@ -272,7 +268,7 @@ fn algorithm_protection() {
 fn signing_certificate() {
     let certificate = person("rsa-2048").certificate();
     let sha = |algorithm| {
-        RustCrypto
+        PROVIDER
             .digest(algorithm, certificate.to_der())
             .octet_string()
     };

@@ -1,10 +1,6 @@
 //! What is S/MIME already is recognised by parsing (rule 6), and header protection (RFC 9788).
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{Workbench, context, corpus, files, mail, message, opening, person};
+use super::common::{self, Workbench, context, corpus, files, mail, message, opening, person};
 use waxseal_message::Message;
 use waxseal_smime::open::open;
 use waxseal_smime::{

@@ -1,10 +1,6 @@
 //! Real certificates, odd ones among them, are read as they are.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
-mod common;
-
-use common::{corpus, files, from_pem};
+use super::common::{corpus, files, from_pem};
 use waxseal_smime::{Certificate, Time};
 
 /// The DER of every certificate of a PEM file, or the file itself.
