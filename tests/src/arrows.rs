@@ -18,6 +18,11 @@ const HOUSE: &[(&str, &[&str])] = &[
         "waxseal-engine",
         &["waxseal-message", "waxseal-smime", "waxseal-policy"],
     ),
+    (
+        "waxseal-provider-aws-lc",
+        // What AWS-LC lacks.
+        &["waxseal-smime", "waxseal-provider-rustcrypto"],
+    ),
     ("waxseal-provider-*", &["waxseal-smime"]),
     (
         "waxseal-stores",

@@ -12,6 +12,7 @@ mod build;
 mod clock;
 mod commands;
 mod component;
+mod crypto;
 mod fixture;
 mod hex;
 mod input;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         Err(error) => return report::usage(&error),
     };
     logs::start(cli.verbose, &cli.command);
+    if let Err(failure) = crypto::start() {
+        return failure.report();
+    }
     match commands::run(cli.command) {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use clap::Args;
 use waxseal_message::Limits;
 use waxseal_pki::TrustPolicy;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::open::{self, Layer, Opened, Opening, Secret, SignerRule};
 use waxseal_smime::{Certificate, Identity, Time, Trust};
 
+use crate::crypto::provider;
 use crate::output;
 use crate::report::Failure;
 use crate::trust_args::TrustArgs;
@@ -138,7 +138,7 @@ pub(crate) enum Decrypted {
 impl Opener {
     fn opening(&self) -> Opening<'_> {
         Opening {
-            provider: &RustCrypto,
+            provider: provider().as_ref(),
             now: self.now,
             limits: &self.limits,
             keys: self.identities.iter().collect(),

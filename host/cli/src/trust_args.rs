@@ -6,7 +6,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use waxseal_pki::{Crl, PolicyIdentifier, Profile, RevocationMode, Settings, TrustPolicy};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Certificate, Clock, Time};
 use waxseal_stores::{
     CertificateDirectory, Defect, FetchOptions, Fetcher, Networks, SystemClock, load_certificates,
@@ -14,6 +13,7 @@ use waxseal_stores::{
 };
 
 use crate::clock::{self, CommandClock};
+use crate::crypto::provider;
 use crate::report::{Exit, Failure, warn};
 
 /// Anchors, certificates, lists, time and policies.
@@ -115,7 +115,7 @@ impl TrustArgs {
         for path in &self.anchor {
             anchors.extend(certificates_at(path)?);
         }
-        let policy = TrustPolicy::new(anchors, self.settings(), Arc::new(RustCrypto));
+        let policy = TrustPolicy::new(anchors, self.settings(), provider().clone());
         let policy = policy
             .with_intermediates(self.certificates()?)
             .with_crls(self.crls()?);

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use waxseal_engine::AssignedIdentity;
-use waxseal_smime::{Provider, Time};
+use waxseal_smime::Time;
 use waxseal_stores::CertificateStore;
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
 use crate::problem::{Collector, Errors};
-use crate::{FILE, identity, store};
+use crate::{FILE, Providers, crypto, identity, store};
 
 /// The store of a policy directory, with the limits of `[store]`. Its file need not be there.
 pub fn open_store(dir: &Path) -> Result<Arc<CertificateStore>, Errors> {
@@ -23,12 +23,13 @@ pub fn open_store(dir: &Path) -> Result<Arc<CertificateStore>, Errors> {
 /// The identities of a policy directory.
 pub fn read_identities(
     dir: &Path,
-    provider: &dyn Provider,
+    providers: &Providers,
     now: Time,
 ) -> Result<Vec<AssignedIdentity>, Errors> {
     part(dir, |root, directory| {
+        let provider = crypto::read(root, providers);
         let sections = root.named("identity").into_iter();
-        let read = |(name, section)| identity::read(name, section, directory, provider, now);
+        let read = |(name, section)| identity::read(name, section, directory, &*provider, now);
         sections.flat_map(read).collect()
     })
 }

@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod certificates;
+mod crypto;
 mod directory;
 mod document;
 mod fetch;
@@ -30,6 +31,7 @@ mod store;
 mod trust;
 mod words;
 
+pub use crypto::Providers;
 pub use inventory::{open_store, read_identities};
 pub use problem::{Errors, Problem};
 
@@ -39,7 +41,7 @@ use std::sync::Arc;
 use waxseal_engine::{Generation, GenerationParts, Inbound};
 use waxseal_message::Limits;
 use waxseal_policy::{PolicyConfig, Runtime};
-use waxseal_smime::{CertificateSource, Provider, Time};
+use waxseal_smime::{CertificateSource, Time};
 
 use crate::directory::Directory;
 use crate::document::{Section, Source};
@@ -71,10 +73,10 @@ pub struct Loaded {
 pub fn load(
     dir: &Path,
     runtime: &Arc<Runtime>,
-    provider: Arc<dyn Provider>,
+    providers: &Providers,
     options: &LoadOptions,
 ) -> Result<Loaded, Errors> {
-    load_copy(dir, dir, runtime, provider, options)
+    load_copy(dir, dir, runtime, providers, options)
 }
 
 /// Loads a copy of a policy directory. What the service writes, the store of certificates,
@@ -83,13 +85,13 @@ pub fn load_copy(
     copy: &Path,
     original: &Path,
     runtime: &Arc<Runtime>,
-    provider: Arc<dyn Provider>,
+    providers: &Providers,
     options: &LoadOptions,
 ) -> Result<Loaded, Errors> {
     let (problems, warnings) = (Collector::default(), Collector::default());
     let read = {
         let directory = Directory::new(copy, &problems, &warnings).copy_of(original);
-        read(&directory, runtime, provider, options)
+        read(&directory, runtime, providers, options)
     };
     match read {
         Some(loaded) if problems.is_empty() => Ok(Loaded {
@@ -103,7 +105,7 @@ pub fn load_copy(
 fn read(
     directory: &Directory<'_>,
     runtime: &Arc<Runtime>,
-    provider: Arc<dyn Provider>,
+    providers: &Providers,
     options: &LoadOptions,
 ) -> Option<Loaded> {
     let text = directory.read_text(Path::new(FILE))?;
@@ -113,6 +115,7 @@ fn read(
         return None; // What follows a syntax error would be about things that are there.
     }
     let root = Section::root(&source, &table);
+    let provider = crypto::read(&root, providers);
     let mut config = PolicyConfig {
         filters: Vec::new(),
         lists: words::lists(directory),

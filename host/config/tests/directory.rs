@@ -6,12 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_config::{Errors, LoadOptions, Loaded, load};
+use waxseal_config::{Errors, LoadOptions, Loaded, Providers, load};
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
-use waxseal_smime::{KeyAlgorithm, Provider, Time};
+use waxseal_smime::{DigestAlgorithm, KeyAlgorithm, Provider, SignatureScheme, Time};
 use waxseal_stores::{pem_certificate, pem_private_key};
 
 const NOW: Time = Time::from_unix(1_795_532_400);
@@ -76,8 +77,8 @@ impl Policy {
 
     /// An identity that ends after so many days.
     fn identity(&self, days: i64) {
-        let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
-        let key = RustCrypto.load_key(&pkcs8).unwrap();
+        let pkcs8 = AwsLc.generate_key(&KeyAlgorithm::EcP256).unwrap();
+        let key = AwsLc.load_key(&pkcs8).unwrap();
         let template = Template {
             common_name: "Anna".into(),
             organization: None,
@@ -85,7 +86,7 @@ impl Policy {
             not_before: NOW.plus(-9 * DAY),
             not_after: NOW.plus(days * DAY),
         };
-        let certificate = certgen::self_signed(&template, key.as_ref(), &RustCrypto).unwrap();
+        let certificate = certgen::self_signed(&template, key.as_ref(), &AwsLc).unwrap();
         let text = pem_certificate(&certificate) + &pem_private_key(&pkcs8);
         self.write("identities/anna.pem", text);
         private(&self.0.path().join("identities/anna.pem"), 0o600);
@@ -100,7 +101,7 @@ impl Policy {
         load(
             self.0.path(),
             &runtime,
-            Arc::new(RustCrypto),
+            &Providers::new("aws-lc", Arc::new(AwsLc)).and("rustcrypto", Arc::new(RustCrypto)),
             &LoadOptions { now: NOW },
         )
     }
@@ -213,6 +214,40 @@ fn words_and_kinds_are_checked() {
         "[origin]",
         "[limits]\nmessage-mib = 0\n[origin]",
         &["waxseal.toml:9: limits.message-mib: not from 1 to 1024: 0"],
+    );
+}
+
+#[test]
+fn a_policy_may_name_its_provider() {
+    for (crypto, expected) in [
+        ("", false),
+        ("[crypto]\n", false),
+        ("[crypto]\nprovider = \"aws-lc\"\n", false),
+        ("[crypto]\nprovider = \"rustcrypto\"\n", true),
+    ] {
+        let policy = Policy::new(&SOUND.replacen("[origin]", &format!("{crypto}[origin]"), 1));
+        let loaded = policy.load().ok().unwrap();
+        let key = &loaded.generation.identities()[0].identity.key;
+        // The crate `p256` signs the same way each time (RFC 6979), AWS-LC does not.
+        let scheme = SignatureScheme::Ecdsa(DigestAlgorithm::Sha256);
+        let [first, again] = [(); 2].map(|()| key.sign(scheme, b"message").unwrap());
+        assert_eq!(first == again, expected, "{crypto}");
+    }
+    check(
+        "[origin]",
+        "[crypto]\nprovider = \"awslc\"\n[origin]",
+        &[
+            "waxseal.toml:9: crypto.provider: none of aws-lc, rustcrypto: awslc",
+            "hint: did you mean `aws-lc`?",
+        ],
+    );
+    check(
+        "[origin]",
+        "[crypto]\nproviders = \"aws-lc\"\n[origin]",
+        &[
+            "waxseal.toml:9: crypto.providers: unknown key: providers",
+            "hint: did you mean `provider`?",
+        ],
     );
 }
 

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use waxseal_config::{LoadOptions, Loaded, load, open_store, read_identities};
+use waxseal_config::{LoadOptions, Loaded, Providers, load, open_store, read_identities};
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::certgen::{Template, self_signed};
 use waxseal_smime::{
     Certificate, HarvestRules, Harvested, KeyAlgorithm, Origin, Provider, Time, Unverified,
@@ -26,6 +26,10 @@ fn policy(configuration: &str) -> tempfile::TempDir {
     directory
 }
 
+fn providers() -> Providers {
+    Providers::new("aws-lc", Arc::new(AwsLc))
+}
+
 fn loaded(directory: &Path) -> Result<Loaded, waxseal_config::Errors> {
     let limits = RuntimeLimits {
         slots: 1,
@@ -33,12 +37,12 @@ fn loaded(directory: &Path) -> Result<Loaded, waxseal_config::Errors> {
     };
     let runtime = Runtime::new(&limits).unwrap();
     let options = LoadOptions { now: NOW };
-    load(directory, &runtime, Arc::new(RustCrypto), &options)
+    load(directory, &runtime, &providers(), &options)
 }
 
 fn bob() -> Certificate {
-    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let pkcs8 = AwsLc.generate_key(&KeyAlgorithm::EcP256).unwrap();
+    let key = AwsLc.load_key(&pkcs8).unwrap();
     let template = Template {
         common_name: "Bob".into(),
         organization: None,
@@ -46,7 +50,7 @@ fn bob() -> Certificate {
         not_before: NOW.plus(-9 * DAY),
         not_after: NOW.plus(99 * DAY),
     };
-    self_signed(&template, key.as_ref(), &RustCrypto).unwrap()
+    self_signed(&template, key.as_ref(), &AwsLc).unwrap()
 }
 
 fn address() -> Address {
@@ -209,7 +213,7 @@ fn parts_are_read_while_a_filter_is_broken() {
     let store = open_store(directory.path()).unwrap();
     assert!(store.path().ends_with("s.db"));
     assert!(
-        read_identities(directory.path(), &RustCrypto, NOW)
+        read_identities(directory.path(), &providers(), NOW)
             .unwrap()
             .is_empty()
     );

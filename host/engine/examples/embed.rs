@@ -6,11 +6,11 @@
 
 use std::{env, error::Error, io::Read, path::Path, sync::Arc, time::UNIX_EPOCH};
 
-use waxseal_config::{LoadOptions, load};
+use waxseal_config::{LoadOptions, Providers, load};
 use waxseal_engine::{Disposition, Engine, Transaction};
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::Time;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = LoadOptions {
         now: Time::from_unix(now),
     };
-    let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto), &options)?;
+    let providers = Providers::new("aws-lc", Arc::new(AwsLc));
+    let loaded = load(Path::new(&policy), &runtime, &providers, &options)?;
     let engine = Engine::new(loaded.generation);
 
     // For each message, from any thread.

@@ -10,13 +10,13 @@ use operator::{ALICE, GATEWAY, MAIL, NOW, Operator};
 use waxseal_engine::{Delivery, Disposition, IdentityChoice, MissingIdentity, Outcome};
 use waxseal_message::Limits;
 use waxseal_policy::plan::{MissingCertificate, ProtectionMode};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::Time;
 use waxseal_smime::open::{Opening, open};
 
 fn signer(delivery: &Delivery) -> String {
     let opening = Opening {
-        provider: &RustCrypto,
+        provider: &AwsLc,
         now: Time::from_unix(NOW),
         limits: &Limits::default(),
         keys: Vec::new(),

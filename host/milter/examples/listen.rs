@@ -9,11 +9,11 @@ use std::{env, error::Error, path::Path, sync::Arc, time::UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use waxseal_config::{LoadOptions, load};
+use waxseal_config::{LoadOptions, Providers, load};
 use waxseal_engine::Engine;
 use waxseal_milter::{Server, Settings};
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_service::{Service, Settings as ServiceSettings, listen};
 use waxseal_smime::Time;
 
@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = LoadOptions {
         now: Time::from_unix(now),
     };
-    let loaded = load(Path::new(&policy), &runtime, Arc::new(RustCrypto), &options)?;
+    let providers = Providers::new("aws-lc", Arc::new(AwsLc));
+    let loaded = load(Path::new(&policy), &runtime, &providers, &options)?;
     let engine = Arc::new(Engine::new(loaded.generation));
     let service = Service::new(engine, ServiceSettings::default());
 

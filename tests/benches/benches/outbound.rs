@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use waxseal_config::{LoadOptions, load};
+use waxseal_config::{LoadOptions, Providers, load};
 use waxseal_engine::{Disposition, Engine, Transaction};
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::Time;
 use waxseal_tests::operator::Policy;
 
@@ -83,8 +83,8 @@ impl Bench {
         let options = LoadOptions {
             now: Time::from_unix(now),
         };
-        let provider = Arc::new(RustCrypto);
-        let loaded = load(&policy.directory(), &runtime, provider, &options);
+        let providers = Providers::new("aws-lc", Arc::new(AwsLc));
+        let loaded = load(&policy.directory(), &runtime, &providers, &options);
         let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
         Bench {
             engine: Engine::new(loaded.generation),

@@ -1,6 +1,7 @@
 //! Figures, not a test: whether time tells why an envelope did not open (rule 8, RFC 3218). The
 //! same mail with its RSA ciphertext or its content spoilt in three ways is opened over and over
-//! in random order; each way of failing is compared with that of a spoilt content.
+//! in random order, by each provider; each way of failing is compared with that of a spoilt
+//! content.
 //!
 //! ```text
 //! tests/run bench                                              with the other benches
@@ -15,6 +16,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 use waxseal_message::{Address, Limits, Message};
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::open::{Opening, State, open};
@@ -22,6 +24,7 @@ use waxseal_smime::{
     ContentCipher, Context, EncryptOptions, Identity, KeyAlgorithm, KeyTransport, Provider, Time,
     TransportScheme, encrypt,
 };
+use zeroize::Zeroizing;
 
 const NOW: Time = Time::from_unix(1_795_532_400);
 const YEAR: i64 = 365 * 86_400;
@@ -37,25 +40,35 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let rounds = arguments.find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(1_000);
-    let sample = Sample::new();
     println!("times of rejection, RSA-2048 PKCS #1 v1.5, AES-256-CBC, 10 kB, {rounds} rounds");
-    measure(
-        "provider: decrypt_key, decrypt_content",
-        rounds,
-        |kind, variant| sample.provider(kind, variant),
-    );
+    rejections("aws-lc", &AwsLc, rounds);
+    rejections("rustcrypto", &RustCrypto, rounds);
+}
+
+fn rejections(name: &str, provider: &'static dyn Provider, rounds: usize) {
+    let sample = Sample::new(provider);
+    let what = format!("{name}: decrypt_key");
+    measure(&what, rounds, |kind, variant| {
+        sample.decrypt_key(&sample.parts[kind][variant].0)
+    });
+    let what = format!("{name}: decrypt_key, decrypt_content");
+    measure(&what, rounds, |kind, variant| {
+        sample.provider(kind, variant)
+    });
     let mails = sample.mails();
     for (kind, mails) in mails.iter().enumerate() {
         let expected = [State::DecryptedUnauthenticated, State::Damaged][usize::from(kind != 0)];
         assert!(mails.iter().all(|mail| sample.opens(mail) == expected));
     }
-    measure("open(): the whole mail", rounds, |kind, variant| {
-        sample.opens(&mails[kind][variant]);
+    let what = format!("{name}: open(), the whole mail");
+    measure(&what, rounds, |kind, variant| {
+        sample.opens(&mails[kind][variant])
     });
 }
 
 /// One recipient, one envelope for her, and its spoilt variants: kinds × variants.
 struct Sample {
+    provider: &'static dyn Provider,
     identity: Identity,
     limits: Limits,
     /// RSA ciphertext and content ciphertext.
@@ -68,10 +81,10 @@ struct Sample {
 }
 
 impl Sample {
-    fn new() -> Self {
-        let identity = identity();
+    fn new(provider: &'static dyn Provider) -> Self {
+        let identity = identity(provider);
         let limits = Limits::default();
-        let envelope = envelope(&identity, &limits);
+        let envelope = envelope(provider, &identity, &limits);
         let key_at = find(&envelope, &[0x04, 0x82, 0x01, 0x00]) + 4;
         // contentEncryptionAlgorithm is aes256-CBC with its IV, then [0] with the content.
         let aes = [
@@ -82,6 +95,7 @@ impl Sample {
         let content_at = iv_at + 16 + 4;
         assert_eq!(envelope[iv_at + 16..iv_at + 18], [0x80, 0x82]);
         let mut sample = Self {
+            provider,
             identity,
             limits,
             parts: Vec::new(),
@@ -102,14 +116,15 @@ impl Sample {
             let mut key = self.envelope[self.key_at..self.key_at + ENCRYPTED].to_vec();
             let mut content = self.envelope[self.content_at..].to_vec();
             let mut random = [0; ENCRYPTED];
-            RustCrypto.random(&mut random).unwrap();
+            self.provider.random(&mut random).unwrap();
             match kind {
                 0 => {}
                 1 => key[1..].copy_from_slice(&random[1..]),
                 2 => {
                     let info = self.identity.key.public_key_info();
                     let short = &random[..24];
-                    key = RustCrypto
+                    key = self
+                        .provider
                         .transport_key(info, KeyTransport::Pkcs1v15, short)
                         .unwrap();
                 }
@@ -125,13 +140,18 @@ impl Sample {
     }
 
     fn decrypt(&self, encrypted: &[u8], content: &[u8]) -> bool {
-        let scheme = TransportScheme::Pkcs1v15;
-        let key = self.identity.key.decrypt_key(&scheme, encrypted, 32);
+        let key = self.decrypt_key(encrypted);
         let mut buffer = content.to_vec();
         let cipher = ContentCipher::Aes256Cbc;
-        RustCrypto
-            .decrypt_content(cipher, &key.unwrap(), &self.iv, &[], None, &mut buffer)
+        self.provider
+            .decrypt_content(cipher, &key, &self.iv, &[], None, &mut buffer)
             .is_ok()
+    }
+
+    fn decrypt_key(&self, encrypted: &[u8]) -> Zeroizing<Vec<u8>> {
+        let scheme = TransportScheme::Pkcs1v15;
+        let key = self.identity.key.decrypt_key(&scheme, encrypted, 32);
+        key.unwrap()
     }
 
     fn provider(&self, kind: usize, variant: usize) {
@@ -158,7 +178,7 @@ impl Sample {
 
     fn opens(&self, mail: &Message) -> State {
         let opening = Opening {
-            provider: &RustCrypto,
+            provider: self.provider,
             now: NOW,
             limits: &self.limits,
             keys: vec![&self.identity],
@@ -177,10 +197,10 @@ fn find(octets: &[u8], needle: &[u8]) -> usize {
     windows.position(|window| window == needle).unwrap()
 }
 
-fn identity() -> Identity {
+fn identity(provider: &dyn Provider) -> Identity {
     let made = |algorithm| {
-        let pkcs8 = RustCrypto.generate_key(&algorithm).unwrap();
-        RustCrypto.load_key(&pkcs8).unwrap()
+        let pkcs8 = provider.generate_key(&algorithm).unwrap();
+        provider.load_key(&pkcs8).unwrap()
     };
     let template = |name: &str| Template {
         common_name: name.into(),
@@ -197,20 +217,20 @@ fn identity() -> Identity {
         addresses: vec![],
         ..template("Authority")
     };
-    let root = certgen::authority(&root, &*authority, &RustCrypto).unwrap();
+    let root = certgen::authority(&root, &*authority, provider).unwrap();
     let holder = template("Holder");
     let info = key.public_key_info();
-    let certificate = certgen::leaf(&holder, info, &root, &*authority, &RustCrypto).unwrap();
+    let certificate = certgen::leaf(&holder, info, &root, &*authority, provider).unwrap();
     Identity::new("holder", certificate, vec![], Arc::from(key)).unwrap()
 }
 
 /// DER of an EnvelopedData around ten kilobytes of text.
-fn envelope(identity: &Identity, limits: &Limits) -> Vec<u8> {
+fn envelope(provider: &dyn Provider, identity: &Identity, limits: &Limits) -> Vec<u8> {
     let text = "A line of text that says nothing at all.\r\n".repeat(240);
     let mail = format!("From: a@example.org\r\nContent-Type: text/plain\r\n\r\n{text}");
     let mail = Message::parse(mail.into_bytes(), limits).unwrap();
     let context = Context {
-        provider: &RustCrypto,
+        provider,
         now: NOW,
         limits,
     };
@@ -229,7 +249,7 @@ fn measure<T>(what: &str, rounds: usize, run: impl Fn(usize, usize) -> T) {
     let mut times = vec![Vec::with_capacity(rounds); KINDS.len()];
     for round in 0..rounds {
         let mut random = [0; 8];
-        RustCrypto.random(&mut random).unwrap();
+        AwsLc.random(&mut random).unwrap();
         let mut order: Vec<usize> = (0..KINDS.len()).collect();
         order.sort_by_key(|kind| random[*kind]);
         for kind in order {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use waxseal_config::serve::{self, Listener, SERVE_FILE, Serve};
 use waxseal_config::{Errors, FILE, LoadOptions, Loaded, Problem};
 use waxseal_policy::{Compile, Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Clock, Time};
 
 use crate::clock::{self, CommandClock};
+use crate::crypto::providers;
 use crate::output;
 use crate::report::{Exit, Failure, hint, note, warn};
 use crate::serve::bind::shown;
@@ -104,7 +104,7 @@ fn read(dir: &Path, now: Time) -> Result<Result<Loaded, Errors>, Failure> {
     Ok(waxseal_config::load(
         dir,
         &runtime,
-        Arc::new(RustCrypto),
+        providers(),
         &LoadOptions { now },
     ))
 }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use waxseal_message::Limits;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Certificate, Clock, ContentCipher, Context, EncryptOptions, HeaderProtection, KeyTransport,
     Time,
@@ -14,6 +13,7 @@ use waxseal_stores::load_certificates;
 
 use crate::args::{cipher, header_protection, key_transport};
 use crate::clock::{self, CommandClock};
+use crate::crypto::provider;
 use crate::report::Failure;
 use crate::{input, output};
 
@@ -71,7 +71,7 @@ pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
         header_protection: args.header_protection,
     };
     let context = Context {
-        provider: &RustCrypto,
+        provider: provider().as_ref(),
         now,
         limits: &limits,
     };

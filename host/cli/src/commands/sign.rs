@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use waxseal_message::Limits;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Clock, Context, DigestAlgorithm, HeaderProtection, RsaScheme, SignOptions, SignatureFormat,
     Then, Time,
@@ -13,6 +12,7 @@ use waxseal_smime::{
 
 use crate::args::{digest, header_protection, scheme};
 use crate::clock::{self, CommandClock};
+use crate::crypto::provider;
 use crate::passphrase::{PassphraseArgs, open_identity};
 use crate::report::Failure;
 use crate::{input, output};
@@ -63,12 +63,12 @@ pub(crate) struct SignArgs {
 /// Signs the mail.
 pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
     let now = CommandClock::from(args.at).now();
-    let provider = RustCrypto;
+    let provider = provider().as_ref();
     let loaded = open_identity(
         &args.identity,
         args.key.as_deref(),
         &args.passphrase,
-        &provider,
+        provider,
     )?;
     let signer = loaded.into_signer(now)?;
     let limits = Limits::default();
@@ -86,7 +86,7 @@ pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
         then: Then::Send,
     };
     let context = Context {
-        provider: &provider,
+        provider,
         now,
         limits: &limits,
     };

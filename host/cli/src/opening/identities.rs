@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::Identity;
 use waxseal_smime::open::Secret;
 use zeroize::Zeroizing;
 
+use crate::crypto::provider;
 use crate::passphrase::{PassphraseArgs, open_identity};
 use crate::report::{Exit, Failure};
 
@@ -28,7 +28,12 @@ impl IdentityArgs {
         let mut all = Vec::new();
         for each in &self.0 {
             let passphrase = PassphraseArgs::from_file(each.passphrase.clone());
-            let loaded = open_identity(&each.file, each.key.as_deref(), &passphrase, &RustCrypto)?;
+            let loaded = open_identity(
+                &each.file,
+                each.key.as_deref(),
+                &passphrase,
+                provider().as_ref(),
+            )?;
             all.extend(loaded.identities);
         }
         Ok(all)

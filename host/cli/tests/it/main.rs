@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod cert;
+mod crypto;
 mod filter_project;
 mod open;
 mod store;
@@ -44,17 +45,25 @@ impl Place {
         self.run_with(line, b"")
     }
 
+    /// The binary in this place, without what the environment says to it.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_waxseal"));
+        command
+            .current_dir(self.0.path())
+            .env_remove("WAXSEAL_PASSPHRASE")
+            .env_remove("WAXSEAL_LOG");
+        command
+    }
+
     fn run_with(&self, line: &str, stdin: &[u8]) -> Output {
         let arguments: Vec<&str> = line.split(' ').filter(|it| !it.is_empty()).collect();
         self.spawn(&arguments, stdin)
     }
 
     fn spawn(&self, arguments: &[&str], stdin: &[u8]) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_waxseal"))
+        let mut child = self
+            .command()
             .args(arguments)
-            .current_dir(self.0.path())
-            .env_remove("WAXSEAL_PASSPHRASE")
-            .env_remove("WAXSEAL_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -11,7 +11,7 @@ use waxseal_engine::{
 use waxseal_message::{Address, Limits};
 use waxseal_policy::plan::ProtectionMode;
 use waxseal_policy::{FilterConfig, Grants, Policy, PolicyConfig, Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::certgen::{Template, self_signed};
 use waxseal_smime::{
     Certificate, CertificateSource, Found, HarvestRules, Identity, KeyAlgorithm, PrivateKey,
@@ -188,7 +188,7 @@ impl Operator {
                 listeners: vec!["ours".into()],
                 ..Origin::default()
             },
-            provider: Arc::new(RustCrypto),
+            provider: Arc::new(AwsLc),
             limits: Limits::default(),
             inbound: Inbound::default(),
             quarantine: self.quarantine.clone(),
@@ -225,8 +225,8 @@ pub(crate) fn certificate(
     address: &str,
     days: std::ops::Range<i64>,
 ) -> (Box<dyn PrivateKey>, Certificate) {
-    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let pkcs8 = AwsLc.generate_key(&KeyAlgorithm::EcP256).unwrap();
+    let key = AwsLc.load_key(&pkcs8).unwrap();
     let template = Template {
         common_name: format!("{address} {}", days.start),
         organization: None,
@@ -234,6 +234,6 @@ pub(crate) fn certificate(
         not_before: Time::from_unix(NOW + days.start * DAY),
         not_after: Time::from_unix(NOW + days.end * DAY),
     };
-    let certificate = self_signed(&template, &*key, &RustCrypto).unwrap();
+    let certificate = self_signed(&template, &*key, &AwsLc).unwrap();
     (key, certificate)
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
-use waxseal_config::{LoadOptions, load};
+use waxseal_config::{LoadOptions, Providers, load};
 use waxseal_engine::Engine;
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{KeyAlgorithm, Provider, Time};
 use waxseal_stores::{pem_certificate, pem_private_key};
@@ -116,7 +116,8 @@ fn loaded() -> Engine {
     };
     let runtime = Runtime::new(&limits).unwrap();
     let options = LoadOptions { now };
-    let loaded = load(place, &runtime, Arc::new(RustCrypto), &options);
+    let providers = Providers::new("aws-lc", Arc::new(AwsLc));
+    let loaded = load(place, &runtime, &providers, &options);
     let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
     Engine::new(loaded.generation)
 }
@@ -127,8 +128,8 @@ fn now() -> Time {
 }
 
 fn certificate(address: &str, now: Time) -> (String, String) {
-    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let pkcs8 = AwsLc.generate_key(&KeyAlgorithm::EcP256).unwrap();
+    let key = AwsLc.load_key(&pkcs8).unwrap();
     let template = Template {
         common_name: address.into(),
         organization: None,
@@ -136,7 +137,7 @@ fn certificate(address: &str, now: Time) -> (String, String) {
         not_before: now.plus(-DAY),
         not_after: now.plus(90 * DAY),
     };
-    let certificate = certgen::self_signed(&template, key.as_ref(), &RustCrypto).unwrap();
+    let certificate = certgen::self_signed(&template, key.as_ref(), &AwsLc).unwrap();
     (
         pem_certificate(&certificate),
         pem_private_key(&pkcs8).to_string(),

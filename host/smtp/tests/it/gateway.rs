@@ -13,7 +13,7 @@ use waxseal_config::LoadOptions;
 use waxseal_engine::Engine;
 use waxseal_message::Address;
 use waxseal_policy::{Runtime, RuntimeLimits};
-use waxseal_provider_rustcrypto::RustCrypto;
+use waxseal_provider_aws_lc::AwsLc;
 use waxseal_relay::{Hop, Relay, Tls};
 use waxseal_service::{Service, listen};
 use waxseal_smime::certgen::{self, Template};
@@ -78,8 +78,8 @@ impl Policy {
             ..RuntimeLimits::default()
         });
         let options = LoadOptions { now: now() };
-        let provider = Arc::new(RustCrypto);
-        let loaded = waxseal_config::load(self.0.path(), &runtime.unwrap(), provider, &options)
+        let providers = waxseal_config::Providers::new("aws-lc", Arc::new(AwsLc));
+        let loaded = waxseal_config::load(self.0.path(), &runtime.unwrap(), &providers, &options)
             .unwrap_or_else(|errors| panic!("{errors}"));
         let settings = waxseal_service::Settings {
             workers: 2,
@@ -95,8 +95,8 @@ fn certificate_of(address: &str) -> String {
 }
 
 fn certificate(address: &str) -> (String, String) {
-    let pkcs8 = RustCrypto.generate_key(&KeyAlgorithm::EcP256).unwrap();
-    let key = RustCrypto.load_key(&pkcs8).unwrap();
+    let pkcs8 = AwsLc.generate_key(&KeyAlgorithm::EcP256).unwrap();
+    let key = AwsLc.load_key(&pkcs8).unwrap();
     let template = Template {
         common_name: address.into(),
         organization: None,
@@ -104,7 +104,7 @@ fn certificate(address: &str) -> (String, String) {
         not_before: now().plus(-DAY),
         not_after: now().plus(300 * DAY),
     };
-    let certificate = certgen::self_signed(&template, key.as_ref(), &RustCrypto).unwrap();
+    let certificate = certgen::self_signed(&template, key.as_ref(), &AwsLc).unwrap();
     (
         pem_certificate(&certificate),
         pem_private_key(&pkcs8).to_string(),

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use waxseal_engine::Generation;
 use waxseal_message::Address;
 use waxseal_pki::{Settings, TrustPolicy};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{
     Candidates, Certificate, CertificateSource, ChoiceRules, Clock, NoAnchors, Purpose, Time,
     Trust, choose,
@@ -23,6 +22,7 @@ use super::known::{name as origin, open};
 use crate::args::mailbox;
 use crate::clock::{self, CommandClock};
 use crate::commands::check;
+use crate::crypto::provider;
 use crate::output;
 use crate::report::{Exit, Failure};
 
@@ -133,8 +133,8 @@ impl Search {
             })?);
         }
         let given = args.anchors.as_deref().map(load_anchors).transpose()?;
-        let given = given
-            .map(|anchors| TrustPolicy::new(anchors, Settings::default(), Arc::new(RustCrypto)));
+        let given =
+            given.map(|anchors| TrustPolicy::new(anchors, Settings::default(), provider().clone()));
         let given = given.as_ref().map(|policy| policy as &dyn Trust);
         let mut rules = match &self.generation {
             Some(generation) => generation.choice_rules(at),

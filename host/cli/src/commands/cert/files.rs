@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use waxseal_provider_rustcrypto::RustCrypto;
-use waxseal_smime::{Certificate, KeyAlgorithm, PrivateKey, Provider};
+use waxseal_smime::{Certificate, KeyAlgorithm, PrivateKey};
 use waxseal_stores::{
     Passphrase, Pkcs12Entry, Pkcs12Options, Secret, pem_certificate, pem_encrypted_private_key,
     pem_private_key, write_pkcs12,
 };
 use zeroize::Zeroizing;
 
+use crate::crypto::provider;
 use crate::output::{self, Access};
 use crate::progress::Spinner;
 use crate::report::{Exit, Failure};
@@ -30,7 +30,7 @@ pub(super) struct NewKey {
 /// Makes a key; large RSA keys take seconds.
 pub(super) fn new_key(kind: &KeyAlgorithm) -> Result<NewKey, Failure> {
     let _spinner = Spinner::start(format!("making a key ({kind})"));
-    let provider = RustCrypto;
+    let provider = provider();
     let pkcs8 = provider
         .generate_key(kind)
         .map_err(waxseal_smime::Error::from)?;
@@ -117,7 +117,7 @@ pub(super) fn write_key(
             &key.pkcs8,
             secret,
             Pkcs12Options::default(),
-            &RustCrypto,
+            provider().as_ref(),
         )?),
     };
     output::create(&place.key(), pem.as_bytes(), Access::Private)
@@ -155,7 +155,7 @@ pub(super) fn write_container(
         chain,
         secret.unwrap_or(&empty),
         Pkcs12Options::default(),
-        &RustCrypto,
+        provider().as_ref(),
     )?;
     output::create(&place.pkcs12(), &octets, Access::Private)
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{Certificate, Clock, Identity, KeyAlgorithm, Time};
 use waxseal_stores::Secret;
@@ -17,6 +16,7 @@ use super::describe::fingerprint;
 use super::files::{self, CLEAR, NewKey, Place, new_key};
 use super::{KeyArgs, SubjectArgs};
 use crate::clock::{self, CommandClock};
+use crate::crypto::provider;
 use crate::output;
 use crate::passphrase::{PassphraseArgs, open_identity};
 use crate::report::{Exit, Failure};
@@ -133,9 +133,9 @@ fn issue(
             key.key.public_key_info(),
             &authority.certificate,
             authority.key.as_ref(),
-            &RustCrypto,
+            provider().as_ref(),
         )?,
-        None => certgen::self_signed(&template, key.key.as_ref(), &RustCrypto)?,
+        None => certgen::self_signed(&template, key.key.as_ref(), provider().as_ref())?,
     };
     let chain: Vec<Certificate> = authority
         .map(|it| it.certificate.clone())
@@ -217,7 +217,7 @@ fn new_authority(
     };
     let place = Place::prepare(directory, CA_STEM)?;
     let NewKey { pkcs8, key } = new_key(&kind)?;
-    let certificate = certgen::authority(&template, key.as_ref(), &RustCrypto)?;
+    let certificate = certgen::authority(&template, key.as_ref(), provider().as_ref())?;
     files::write_key(&place, &NewKey { pkcs8, key }, secret)?;
     files::write_certificates(&place.certificate(), &[&certificate])?;
     Ok(Made {
@@ -236,7 +236,7 @@ fn open_authority(
 ) -> Result<Identity, Failure> {
     let file = authority_file(directory);
     let key = directory.join(format!("{CA_STEM}.key.pem"));
-    let loaded = open_identity(&file, Some(&key), passphrase, &RustCrypto)?;
+    let loaded = open_identity(&file, Some(&key), passphrase, provider().as_ref())?;
     let authority = loaded
         .identities
         .into_iter()

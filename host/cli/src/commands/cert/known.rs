@@ -8,7 +8,6 @@ use clap::Args;
 use serde_json::{Value, json};
 use waxseal_config::{FILE, open_store, read_identities};
 use waxseal_message::Address;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::{Certificate, Origin, Time};
 use waxseal_stores::{
     CertificateDirectory, CertificateStore, StoreOptions, StoredCertificate, SystemClock,
@@ -16,6 +15,7 @@ use waxseal_stores::{
 
 use super::describe;
 use crate::commands::check;
+use crate::crypto::providers;
 use crate::report::{Exit, Failure, warn};
 
 /// The directory of certificates in a policy.
@@ -201,7 +201,7 @@ fn of_policy(dir: &Path, now: Time) -> Result<Vec<Known>, Failure> {
     let mut all = Vec::new();
     let is_policy = dir.join(FILE).is_file();
     if is_policy {
-        match read_identities(dir, &RustCrypto, now) {
+        match read_identities(dir, providers(), now) {
             Ok(identities) => all.extend(identities.into_iter().map(|own| Known {
                 certificate: own.identity.certificate,
                 origin: "identity",

@@ -2,17 +2,16 @@
 //! recipient of each copy, and its signer's path checked to the throw-away CA.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use waxseal_engine::Outcome;
 use waxseal_message::{Limits, Message};
 use waxseal_pki::{RevocationMode, Settings, TrustPolicy};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::open::{Opened, Opening, SignerRule, open};
 use waxseal_smime::{Identity, Time};
 use waxseal_stores::{load_certificates, load_identity};
 
 use crate::commands::run::copies;
+use crate::crypto::provider;
 use crate::report::Failure;
 
 /// A copy, opened again.
@@ -30,7 +29,7 @@ pub(super) fn opened(outcome: &Outcome, dir: &Path, now: Time) -> Result<Vec<Bac
         ..Settings::default()
     };
     let anchors = load_certificates(&dir.join("ca/ca.pem"))?;
-    let trust = TrustPolicy::new(anchors, settings, Arc::new(RustCrypto));
+    let trust = TrustPolicy::new(anchors, settings, provider().clone());
     let mut all = Vec::new();
     for copy in copies::of(outcome) {
         if copy.layers.is_empty() {
@@ -51,13 +50,13 @@ fn keys_of(address: &str, dir: &Path) -> Result<Vec<Identity>, Failure> {
     if !file.exists() {
         return Ok(Vec::new());
     }
-    Ok(load_identity(address, &file, None, None, &RustCrypto)?.identities)
+    Ok(load_identity(address, &file, None, None, provider().as_ref())?.identities)
 }
 
 fn open_with(message: &Message, keys: &[Identity], trust: &TrustPolicy, now: Time) -> Opened {
     let limits = Limits::default();
     let opening = Opening {
-        provider: &RustCrypto,
+        provider: provider().as_ref(),
         now,
         limits: &limits,
         keys: keys.iter().collect(),

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use waxseal_message::{Address, Limits, Message};
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::certgen::{self, Template};
 use waxseal_smime::{
-    Certificate, Context, EncryptOptions, Identity, KeyAlgorithm, PrivateKey, Provider,
-    SignOptions, Then, Time,
+    Certificate, Context, EncryptOptions, Identity, KeyAlgorithm, PrivateKey, SignOptions, Then,
+    Time,
 };
 use waxseal_stores::{
     Pkcs12Entry, Pkcs12Options, Secret, pem_certificate, pem_private_key, write_pkcs12,
@@ -18,6 +17,7 @@ use waxseal_stores::{
 use zeroize::Zeroizing;
 
 use crate::commands::init::write;
+use crate::crypto::provider;
 use crate::hex::hex;
 use crate::output::{self, Access};
 use crate::report::{Exit, Failure};
@@ -50,7 +50,7 @@ impl Authority {
     pub(crate) fn new(name: &str, now: Time) -> Result<Self, Failure> {
         let key = NewKey::make(&KeyAlgorithm::EcP256)?;
         let template = template(name, Vec::new(), now, now.plus(DAYS * DAY));
-        let certificate = certgen::authority(&template, key.usable.as_ref(), &RustCrypto);
+        let certificate = certgen::authority(&template, key.usable.as_ref(), provider().as_ref());
         Ok(Self {
             certificate: certificate.map_err(broken)?,
             key,
@@ -65,7 +65,7 @@ impl Authority {
         let template = template(&address.to_string(), vec![address.clone()], from, until);
         let public = key.usable.public_key_info();
         let issuer = self.key.usable.as_ref();
-        let certificate = certgen::leaf(&template, public, own, issuer, &RustCrypto);
+        let certificate = certgen::leaf(&template, public, own, issuer, provider().as_ref());
         Ok(Holder {
             certificate: certificate.map_err(broken)?,
             key,
@@ -94,7 +94,7 @@ impl Holder {
         authority: &Authority,
     ) -> Result<(), Failure> {
         let mut random = Zeroizing::new([0; 16]);
-        RustCrypto.random(random.as_mut()).map_err(broken)?;
+        provider().random(random.as_mut()).map_err(broken)?;
         let passphrase = Zeroizing::new(hex(random.as_ref()));
         let entry = Pkcs12Entry {
             name,
@@ -105,7 +105,7 @@ impl Holder {
         let options = Pkcs12Options { iterations: 2048 };
         let chain = std::slice::from_ref(&authority.certificate);
         let phrase = Secret::new(passphrase.as_bytes());
-        let container = write_pkcs12(&[entry], chain, &phrase, options, &RustCrypto);
+        let container = write_pkcs12(&[entry], chain, &phrase, options, provider().as_ref());
         output::create_directory(directory)?;
         secret(
             &directory.join(format!("{name}.p12")),
@@ -124,11 +124,11 @@ impl Holder {
     ) -> Result<Bytes, Failure> {
         let limits = Limits::default();
         let context = Context {
-            provider: &RustCrypto,
+            provider: provider().as_ref(),
             now,
             limits: &limits,
         };
-        let key = Arc::from(RustCrypto.load_key(&self.key.pkcs8).map_err(broken)?);
+        let key = Arc::from(provider().load_key(&self.key.pkcs8).map_err(broken)?);
         let signer = Identity::new("sender", self.certificate.clone(), Vec::new(), key)?;
         let sign = SignOptions {
             then: Then::Encrypt,
@@ -162,8 +162,8 @@ fn template(name: &str, addresses: Vec<Address>, from: Time, until: Time) -> Tem
 
 impl NewKey {
     fn make(kind: &KeyAlgorithm) -> Result<Self, Failure> {
-        let pkcs8 = RustCrypto.generate_key(kind).map_err(broken)?;
-        let usable = RustCrypto.load_key(&pkcs8).map_err(broken)?;
+        let pkcs8 = provider().generate_key(kind).map_err(broken)?;
+        let usable = provider().load_key(&pkcs8).map_err(broken)?;
         Ok(Self { pkcs8, usable })
     }
 }

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use waxseal_config::{LoadOptions, Problem};
 use waxseal_engine::{Engine, Generation};
 use waxseal_policy::Runtime;
-use waxseal_provider_rustcrypto::RustCrypto;
 use waxseal_smime::Clock;
 use waxseal_stores::SystemClock;
 
+use crate::crypto::providers;
 use crate::fixture::case::{Case, Verdict, difference, files};
 use crate::report::plain;
 use crate::serve::reload::copy;
@@ -89,10 +89,10 @@ impl Loader {
         let options = LoadOptions {
             now: SystemClock.now(),
         };
-        let provider = Arc::new(RustCrypto);
         let (from, original) = (place.path(directory), self.policy.as_path());
-        let loaded = waxseal_config::load_copy(from, original, &self.runtime, provider, &options)
-            .map_err(|errors| Rejected::of(errors.problems(), &place, directory))?;
+        let loaded =
+            waxseal_config::load_copy(from, original, &self.runtime, providers(), &options)
+                .map_err(|errors| Rejected::of(errors.problems(), &place, directory))?;
         let engine = Engine::new(loaded.generation);
         let fixtures = self_test(&from.join("tests"), &engine, begun + self.time)?;
         let warnings = loaded.warnings.iter();
