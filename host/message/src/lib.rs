@@ -16,6 +16,7 @@
 mod address;
 mod base64;
 mod charset;
+mod date;
 mod edit;
 mod encoded_word;
 pub mod entity;
@@ -34,6 +35,7 @@ mod tree;
 
 pub use address::{Address, Mailbox, parse_mailboxes};
 pub use base64::base64_lines;
+pub use date::{Date, DateTime, unix_seconds};
 pub use edit::FieldEdit;
 pub use error::Error;
 pub use field::{Field, Fields};

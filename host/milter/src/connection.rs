@@ -1,12 +1,13 @@
 //! One connection of an MTA: octets in and out, and the time that it takes.
 
 use std::future::Future;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waxseal_engine::Transaction;
+use waxseal_message::unix_seconds;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::Recipient;
 use waxseal_relay::{Envelope, Relay, Replies};
@@ -293,8 +294,6 @@ fn trace<'a>(server: &'a Server, relay: &'a Relay) -> Trace<'a> {
 }
 
 fn transaction(received: &Received, hop: NextHop) -> Transaction {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.unwrap_or(Duration::ZERO).as_secs();
     Transaction {
         queue_id: received.queue_id.clone(),
         sender: received.sender.clone(),
@@ -303,7 +302,7 @@ fn transaction(received: &Received, hop: NextHop) -> Transaction {
         octets: received.octets.clone(),
         session: received.session.clone(),
         abilities: answer::abilities(received.agreed, hop),
-        time: i64::try_from(now).unwrap_or(i64::MAX),
+        time: unix_seconds(SystemTime::now()),
     }
 }
 

@@ -7,9 +7,8 @@
 use std::time::SystemTime;
 
 use waxseal_engine::Disposition;
-use waxseal_message::Message;
+use waxseal_message::{DateTime, Message};
 use waxseal_policy::transaction::Session;
-use waxseal_relay::rfc5322;
 
 use crate::edits::FieldView;
 use crate::message::Received;
@@ -71,7 +70,7 @@ impl Trace<'_> {
             ip.unwrap_or_default(),
             self.by(),
             safe(id),
-            rfc5322(time),
+            DateTime::from(time).to_rfc5322(),
         )
     }
 }

@@ -29,7 +29,6 @@
 
 mod answer;
 mod capabilities;
-mod date;
 mod delivery;
 mod each;
 mod error;
@@ -46,7 +45,6 @@ mod two_phases;
 mod xtext;
 
 pub use capabilities::Capabilities;
-pub use date::rfc5322;
 pub use error::Error;
 pub use relay::{Envelope, Relay, Replies};
 pub use reply::{Defect, HopReply};

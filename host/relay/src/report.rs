@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use waxseal_engine::Refusal;
-use waxseal_message::{Address, Limits, Message};
+use waxseal_message::{Address, DateTime, Limits, Message};
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
 use crate::Envelope;
 use crate::letter::{Letter, SenderParameters, original_recipient, value};
 use crate::settings::{Hop, Settings};
-use crate::{date, xtext};
+use crate::xtext;
 
 /// Longest header that is returned.
 const HEADER_OCTETS: usize = 64 << 10;
@@ -62,13 +62,14 @@ pub(crate) fn letter(
     refused: &[&Refused],
 ) -> Letter {
     let now = SystemTime::now();
+    let arrived = now.checked_sub(envelope.arrived.elapsed()).unwrap_or(now);
     let report = Report {
         hostname: &settings.hostname,
         envelope,
         sender,
         refused,
-        now,
-        arrived: now.checked_sub(envelope.arrived.elapsed()).unwrap_or(now),
+        now: DateTime::from(now),
+        arrived: DateTime::from(arrived),
         charset: match sender.local().is_ascii() {
             true => Charset::Ascii,
             false => Charset::Utf8,
@@ -107,8 +108,8 @@ struct Report<'a> {
     envelope: &'a Envelope,
     sender: &'a Address,
     refused: &'a [&'a Refused],
-    now: SystemTime,
-    arrived: SystemTime,
+    now: DateTime,
+    arrived: DateTime,
     charset: Charset,
 }
 
@@ -129,9 +130,9 @@ impl Report<'_> {
     fn head(&self, boundary: &str) -> String {
         let mut out = String::new();
         let (host, id) = (self.hostname, &self.envelope.id);
-        let seconds = date::unix(self.now);
+        let seconds = self.now.unix();
         for field in [
-            format!("Date: {}", date::rfc5322(self.now)),
+            format!("Date: {}", self.now.to_rfc5322()),
             format!("From: Mail Delivery System <MAILER-DAEMON@{host}>"),
             format!("To: <{}>", self.sender),
             "Subject: Undelivered Mail Returned to Sender".to_owned(),
@@ -220,7 +221,7 @@ impl Report<'_> {
         }
         line(
             &mut out,
-            &format!("Arrival-Date: {}", date::rfc5322(self.arrived)),
+            &format!("Arrival-Date: {}", self.arrived.to_rfc5322()),
         );
         for refused in self.refused {
             line(&mut out, "");
@@ -257,7 +258,7 @@ impl Report<'_> {
         line(out, &format!("Diagnostic-Code: smtp; {reply}"));
         line(
             out,
-            &format!("Last-Attempt-Date: {}", date::rfc5322(self.now)),
+            &format!("Last-Attempt-Date: {}", self.now.to_rfc5322()),
         );
     }
 

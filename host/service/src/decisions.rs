@@ -20,12 +20,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
+use waxseal_message::Date;
 
-use crate::ids::{since_1970, time_of};
+use crate::generations::now;
+use crate::ids::time_of;
 use crate::metrics;
 
 /// Records that wait for the writer.
@@ -156,10 +158,6 @@ fn write_all(files: &mut Files, records: &Receiver<Vec<u8>>, waiting: &AtomicUsi
             complained = Some(Instant::now());
         }
     }
-}
-
-fn now() -> i64 {
-    i64::try_from(since_1970(SystemTime::now()).as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The files of the directory, the last of them open.
@@ -333,14 +331,8 @@ fn find_in(file: &Path, beginning: &[u8]) -> io::Result<Option<Value>> {
 impl Name {
     fn parse(text: &str) -> Option<Self> {
         let (date, part) = text.strip_suffix(".jsonl")?.rsplit_once('-')?;
-        let mut numbers = date.splitn(3, '-').map(str::parse::<i64>);
-        let (year, month, day) = (
-            numbers.next()?.ok()?,
-            numbers.next()?.ok()?,
-            numbers.next()?.ok()?,
-        );
         let name = Self {
-            day: days_since_1970(year, month, day),
+            day: Date::from_rfc3339(date)?.days(),
             part: part.parse().ok()?,
         };
         // Exactly as we write it: nothing else is ours to remove.
@@ -350,37 +342,16 @@ impl Name {
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (year, month, day) = date(self.day);
-        write!(f, "{year:04}-{month:02}-{day:02}-{:03}.jsonl", self.part)
+        let date = Date::from_days(self.day);
+        write!(f, "{date}-{:03}.jsonl", self.part)
     }
-}
-
-/// Day of the proleptic Gregorian calendar → days since 1970-01-01: years begin in March, so
-/// that the odd day is the last one.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The reverse.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let years = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * years + years / 4 - years / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + years + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::SystemTime;
 
     /// 2026-11-29, noon.
     const NOON: i64 = 1_795_953_600;
@@ -413,18 +384,16 @@ mod tests {
     }
 
     #[test]
-    fn dates() {
-        for (day, text) in [
-            (0, "1970-01-01-007.jsonl"),
-            (11_016, "2000-02-29-007.jsonl"),
-            (20_786, "2026-11-29-007.jsonl"),
-            (47_540, "2100-02-28-007.jsonl"),
-            (47_541, "2100-03-01-007.jsonl"),
-        ] {
-            let name = Name { day, part: 7 };
-            assert_eq!(name.to_string(), text);
-            assert_eq!(Name::parse(text), Some(name));
-        }
+    fn only_our_own_files_are_ours() {
+        let (name, text) = (
+            Name {
+                day: 20_786,
+                part: 7,
+            },
+            "2026-11-29-007.jsonl",
+        );
+        assert_eq!(name.to_string(), text);
+        assert_eq!(Name::parse(text), Some(name));
         for foreign in ["notes.jsonl", "2026-11-29-7.jsonl", "2026-13-01-000.jsonl"] {
             assert_eq!(Name::parse(foreign), None, "{foreign}");
         }

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use waxseal_engine::{Engine, Generation};
+use waxseal_message::unix_seconds;
 use waxseal_policy::{FilterHealth, FilterInfo};
 
-use crate::ids::since_1970;
 use crate::metrics;
 
 /// When a new generation is taken back by itself.
@@ -248,5 +248,5 @@ impl Generations {
 }
 
 pub(crate) fn now() -> i64 {
-    i64::try_from(since_1970(SystemTime::now()).as_secs()).unwrap_or(i64::MAX)
+    unix_seconds(SystemTime::now())
 }

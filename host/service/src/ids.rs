@@ -4,7 +4,7 @@
 //! of a later process differ as long as the clock does not go back over a restart.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Names within one millisecond.
 const COUNTER_BITS: u32 = 16;
@@ -22,7 +22,8 @@ pub(crate) struct Ids {
 impl Ids {
     /// A name that sorts after all before it.
     pub(crate) fn next(&self, now: SystemTime) -> String {
-        let now = u64::try_from(since_1970(now).as_millis()).unwrap_or(0) << COUNTER_BITS;
+        let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(since_1970.as_millis()).unwrap_or(0) << COUNTER_BITS;
         let after = |last: u64| now.max(last + 1);
         let last = self
             .last
@@ -54,15 +55,12 @@ fn text(number: u64) -> String {
         .collect()
 }
 
-pub(crate) fn since_1970(time: SystemTime) -> Duration {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn at(milliseconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(milliseconds)

@@ -16,7 +16,7 @@ use crate::asn1::joined;
 use crate::classify::{Protected, classify};
 use crate::cms_object::{Cms, read_cms};
 use bytes::Bytes;
-use waxseal_message::{Limits, Message, Part, entity};
+use waxseal_message::{DateTime, Limits, Message, Part, entity};
 
 /// Whether the payload's fields are also hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,8 +207,8 @@ fn addresses_only(field: &Bytes) -> Bytes {
 fn in_utc(field: &Bytes) -> Bytes {
     let value = field.get(name_of(field).len() + 1..).unwrap_or_default();
     let text = String::from_utf8_lossy(value);
-    match crate::date::to_utc(&text) {
-        Some(date) => format!("Date: {date}\r\n").into(),
+    match DateTime::from_rfc5322(&text) {
+        Some(date) => format!("Date: {}\r\n", date.to_rfc5322()).into(),
         None => field.clone(),
     }
 }

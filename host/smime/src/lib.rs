@@ -22,7 +22,6 @@ mod certificate;
 mod choice;
 mod classify;
 mod cms_object;
-mod date;
 mod encrypt;
 mod enveloped_data;
 mod error;

@@ -3,6 +3,7 @@
 
 use der::Encode;
 use std::fmt;
+use waxseal_message::DateTime;
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,18 +32,14 @@ impl Time {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// The calendar date and time of day in UTC; years before 1970 are held at 1970 and after
-    /// 9999 at 9999, as X.509 knows none.
-    pub(crate) fn date_time(self) -> der::DateTime {
+    /// DER of the Time that certificates and signing times have: UTCTime to 2049,
+    /// GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3). Years before 1970 are held at
+    /// 1970 and after 9999 at 9999.
+    pub(crate) fn to_der(self) -> Result<Vec<u8>, der::Error> {
         let seconds = u64::try_from(self.0).unwrap_or(0);
         let duration = std::time::Duration::from_secs(seconds);
-        der::DateTime::from_unix_duration(duration).unwrap_or(der::DateTime::INFINITY)
-    }
-
-    /// DER of the Time that certificates and signing times have: UTCTime to 2049,
-    /// GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3).
-    pub(crate) fn to_der(self) -> Result<Vec<u8>, der::Error> {
-        let date_time = self.date_time();
+        let date_time =
+            der::DateTime::from_unix_duration(duration).unwrap_or(der::DateTime::INFINITY);
         match der::asn1::UtcTime::from_date_time(date_time) {
             Ok(utc) => utc.to_der(),
             Err(_) => der::asn1::GeneralizedTime::from_date_time(date_time).to_der(),
@@ -60,7 +57,7 @@ impl From<der::DateTime> for Time {
 impl fmt::Display for Time {
     /// RFC 3339, for example `2026-11-24T15:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.date_time().fmt(f)
+        DateTime::from_unix(self.0).fmt(f)
     }
 }
 
@@ -74,6 +71,6 @@ mod tests {
             Time::from_unix(1_795_532_400).to_string(),
             "2026-11-24T15:00:00Z"
         );
-        assert_eq!(Time::from_unix(-5).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Time::from_unix(-5).to_string(), "1969-12-31T23:59:55Z");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use waxseal_message::DateTime;
 use waxseal_service::listen::Peer;
 
 use crate::settings::Protocol;
@@ -72,7 +73,7 @@ impl Trace<'_> {
             by(self.hostname, self.listener),
             self.with.keyword(),
             self.id,
-            waxseal_relay::rfc5322(self.time),
+            DateTime::from(self.time).to_rfc5322(),
         )
     }
 }

@@ -1,6 +1,7 @@
 //! The system's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+use waxseal_message::unix_seconds;
 use waxseal_smime::{Clock, Time};
 
 /// The time that the system says it is; before 1970 it is 1970.
@@ -9,9 +10,6 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Time::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        Time::from_unix(unix_seconds(SystemTime::now()))
     }
 }

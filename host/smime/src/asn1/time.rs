@@ -1,5 +1,7 @@
 //! Time of X.509 (RFC 5280 §4.1.2.5).
 
+use waxseal_message::Date;
+
 use super::{Element, Malformed};
 use crate::time::Time;
 
@@ -19,32 +21,18 @@ pub fn time(element: Element<'_>) -> Result<Time, Malformed> {
     };
     let rest = rest.ok_or(Malformed)?;
     let field = |at: usize| number(rest.get(at..at + 2));
-    let (month, day) = (field(0)?, field(2)?);
     let (hour, minute, second) = (field(4)?, field(6)?, field(8)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return Err(Malformed);
-    }
-    if hour > 23 || minute > 59 || second > 60 {
-        return Err(Malformed);
-    }
-    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    Ok(Time::from_unix(seconds))
+    let time = Date::new(year, field(0)?, field(2)?)
+        .and_then(|date| date.at(hour, minute, second))
+        .ok_or(Malformed)?;
+    Ok(Time::from_unix(time.unix()))
 }
 
-fn number(digits: Option<&str>) -> Result<i64, Malformed> {
+fn number(digits: Option<&str>) -> Result<u16, Malformed> {
     let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
     digits
         .and_then(|digits| digits.parse().ok())
         .ok_or(Malformed)
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar, years counted from March.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month < 3 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let in_year = (153 * month + 2) / 5 + day - 1;
-    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leaps + in_year - 719_468
 }
 
 #[cfg(test)]
@@ -66,5 +54,6 @@ mod tests {
         check(0x17, "2611241500Z", None);
         check(0x18, "20261124150000.5Z", None);
         check(0x18, "20261324150000Z", None);
+        check(0x18, "20260229150000Z", None);
     }
 }

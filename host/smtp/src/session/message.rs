@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use bytes::Buf;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use waxseal_message::unix_seconds;
 use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::Session as SessionFacts;
 use waxseal_service::Ending;
@@ -197,7 +198,7 @@ impl<C: Courier> Session<C> {
             return Ok(Next::Command);
         };
         self.reset();
-        let (id, time) = (message.id.clone(), unix(message.time));
+        let (id, time) = (message.id.clone(), unix_seconds(message.time));
         let settings = self.settings();
         let (hostname, listener) = (&settings.hostname, &settings.listener);
         let is_loop = |octets: &[u8]| received::is_loop(octets, hostname, listener);
@@ -301,11 +302,4 @@ fn complete(mut replies: Vec<Reply>, owed: usize) -> Vec<Reply> {
         reply(451, "4.3.0", "internal error; try again later")
     });
     replies
-}
-
-fn unix(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }
