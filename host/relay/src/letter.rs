@@ -5,8 +5,8 @@ use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
 use crate::capabilities::Capabilities;
+use crate::dsn;
 use crate::stuffing::{self, BadLine};
-use crate::xtext;
 
 /// RFC 5321 §4.5.3.1.8: every server takes so many recipients of one message; more are written
 /// in further letters.
@@ -58,7 +58,7 @@ impl SenderParameters {
             declares_utf8: find(parameters, "SMTPUTF8").is_some(),
             returns,
             envelope_id: value(parameters, "ENVID")
-                .filter(|id| xtext::is_valid(id))
+                .filter(|id| dsn::is_value(id))
                 .map(str::to_owned),
         }
     }
@@ -179,14 +179,14 @@ fn rcpt(recipient: &Recipient, offers: &Capabilities) -> String {
         return line;
     }
     let parameters = &recipient.parameters;
-    if let Some(notify) = value(parameters, "NOTIFY").filter(|notify| is_notify(notify)) {
+    if let Some(notify) = value(parameters, "NOTIFY").filter(|notify| dsn::is_notify(notify)) {
         line += &format!(" NOTIFY={notify}");
     }
     if let Some(original) = original_recipient(parameters) {
         // RFC 6533 §3: only ASCII to who does not take SMTPUTF8.
         let original = match offers.smtp_utf8 {
             true => original.to_owned(),
-            false => xtext::escape_non_ascii(original),
+            false => dsn::escape_non_ascii(original),
         };
         line += &format!(" ORCPT={original}");
     }
@@ -198,25 +198,15 @@ pub(crate) fn original_recipient(parameters: &[EsmtpParameter]) -> Option<&str> 
     value(parameters, "ORCPT").filter(|original| {
         let parts = original.split_once(';');
         parts.is_some_and(|(kind, address)| {
-            !kind.is_empty() && xtext::is_valid(kind) && xtext::is_valid_utf8(address)
+            !kind.is_empty() && dsn::is_value(kind) && dsn::is_utf8_value(address)
         })
     })
-}
-
-/// RFC 3461 §4.1.
-fn is_notify(notify: &str) -> bool {
-    let known = |word: &str| {
-        ["SUCCESS", "FAILURE", "DELAY"]
-            .iter()
-            .any(|known| word.eq_ignore_ascii_case(known))
-    };
-    notify.eq_ignore_ascii_case("NEVER") || notify.split(',').all(known)
 }
 
 /// Does the sender want to hear that this recipient did not get it? RFC 3461 §5.2.6: without
 /// NOTIFY, yes.
 pub(crate) fn wants_failures(recipient: &Recipient) -> bool {
-    let notify = value(&recipient.parameters, "NOTIFY").filter(|notify| is_notify(notify));
+    let notify = value(&recipient.parameters, "NOTIFY").filter(|notify| dsn::is_notify(notify));
     notify.is_none_or(|notify| {
         notify
             .split(',')

@@ -30,6 +30,7 @@
 mod answer;
 mod capabilities;
 mod delivery;
+pub mod dsn;
 mod each;
 mod error;
 mod letter;
@@ -42,7 +43,6 @@ mod settings;
 mod stuffing;
 mod tls;
 mod two_phases;
-mod xtext;
 
 pub use capabilities::Capabilities;
 pub use error::Error;

@@ -13,9 +13,9 @@ use waxseal_policy::plan::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
 use crate::Envelope;
+use crate::dsn;
 use crate::letter::{Letter, SenderParameters, original_recipient, value};
 use crate::settings::{Hop, Settings};
-use crate::xtext;
 
 /// Longest header that is returned.
 const HEADER_OCTETS: usize = 64 << 10;
@@ -212,11 +212,11 @@ impl Report<'_> {
         line(&mut out, "");
         line(&mut out, &format!("Reporting-MTA: dns; {}", self.hostname));
         // RFC 3464 §2.2.1, RFC 3461 §6.3 (a): as it was before it was made xtext.
-        let id = value(&self.envelope.sender_parameters, "ENVID").filter(|id| xtext::is_valid(id));
+        let id = value(&self.envelope.sender_parameters, "ENVID").filter(|id| dsn::is_value(id));
         if let Some(id) = id {
             line(
                 &mut out,
-                &format!("Original-Envelope-Id: {}", safe(&xtext::decode(id))),
+                &format!("Original-Envelope-Id: {}", safe(&dsn::meaning(id))),
             );
         }
         line(
@@ -267,14 +267,14 @@ impl Report<'_> {
         let (kind, address) = value.split_once(';').unwrap_or(("rfc822", value));
         let address = match kind.eq_ignore_ascii_case("utf-8") {
             true => self.readable(address),
-            false => safe(&xtext::decode(address)),
+            false => safe(&dsn::meaning(address)),
         };
         format!("{kind}; {address}")
     }
 
     fn readable(&self, address: &str) -> String {
         match self.charset {
-            Charset::Ascii => xtext::escape_non_ascii(address),
+            Charset::Ascii => dsn::escape_non_ascii(address),
             Charset::Utf8 => address.to_owned(),
         }
     }

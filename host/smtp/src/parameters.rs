@@ -2,6 +2,7 @@
 //! next hop.
 
 use waxseal_policy::transaction::EsmtpParameter;
+use waxseal_relay::dsn::{decode_xtext, is_notify};
 
 use crate::error::Error;
 
@@ -104,17 +105,6 @@ fn size(value: &str) -> Option<u64> {
     is_size.then(|| value.parse().unwrap_or(u64::MAX))
 }
 
-/// RFC 3461 §4.1: NEVER alone, or a list of the others, each once.
-fn is_notify(value: &str) -> bool {
-    let words: Vec<String> = value.split(',').map(str::to_ascii_uppercase).collect();
-    let repeated = (1..words.len()).any(|at| words[..at].contains(&words[at]));
-    words == ["NEVER"]
-        || (!repeated
-            && words
-                .iter()
-                .all(|word| is_one_of(word, &["SUCCESS", "FAILURE", "DELAY"])))
-}
-
 /// RFC 3461 §4.2, RFC 6533 §3: an address type, `;`, and the address in xtext or, of the type
 /// utf-8, in one of its own encodings.
 fn is_original_recipient(value: &str) -> bool {
@@ -156,28 +146,6 @@ fn is_utf8_address(address: &str) -> bool {
 /// RFC 3461 §4: xtext whose meaning is printable ASCII (§4.2, §4.4).
 fn is_printable_xtext(value: &str) -> bool {
     decode_xtext(value).is_some_and(|octets| octets.iter().all(|c| (b' '..=b'~').contains(c)))
-}
-
-/// RFC 3461 §4: `+` and two capital hexadecimal digits stand for an octet; `+` and `=` do not
-/// stand for themselves. Lower-case digits are in use.
-pub(crate) fn decode_xtext(value: &str) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match first {
-            b'+' => {
-                let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-                let is_hex = digits.bytes().all(|c| c.is_ascii_hexdigit());
-                octets.push(is_hex.then(|| u8::from_str_radix(digits, 16).ok())??);
-                rest = &rest[2..];
-            }
-            b'=' => return None,
-            b'!'..=b'~' => octets.push(first),
-            _ => return None,
-        }
-    }
-    Some(octets)
 }
 
 #[cfg(test)]
@@ -244,14 +212,5 @@ mod tests {
         check_rcpt(" ORCPT=utf-8;aüb@c.example", Ok(1));
         check_rcpt(" ORCPT=utf-8;a\\x{D800}@c.example", invalid("ORCPT"));
         check_rcpt(" SIZE=1", Err(Error::UnknownParameter("SIZE".into())));
-    }
-
-    #[test]
-    fn xtext() {
-        assert_eq!(decode_xtext("a+20b").unwrap(), b"a b");
-        assert_eq!(decode_xtext("+C3+bc").unwrap(), "ü".as_bytes());
-        for broken in ["+", "+2", "+2G", "a=b", "a b", "ü", "++2"] {
-            assert_eq!(decode_xtext(broken), None, "{broken}");
-        }
     }
 }

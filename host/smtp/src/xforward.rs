@@ -7,9 +7,9 @@
 use std::net::IpAddr;
 
 use waxseal_policy::transaction::Session;
+use waxseal_relay::dsn::decode_xtext;
 
 use crate::error::Error;
-use crate::parameters::decode_xtext;
 
 /// The keyword of EHLO.
 pub(crate) const OFFER: &str = "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE";
