@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use waxseal_message::Message;
 use waxseal_policy::Decision;
 use waxseal_policy::capabilities::{CallError, ErrorKind};
-use waxseal_policy::plan::{Plan, Reply, Step, Verdict};
+use waxseal_policy::plan::{Plan, Step, Verdict};
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction as policy;
 
 use crate::authentication_results::{AUTHSERV_ID, strip_forged};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waxseal_message::{Address, Message};
 use waxseal_policy::Decision;
 use waxseal_policy::capabilities::CallError;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{Direction, Recipient};
 
 /// The end of one transaction.

@@ -4,12 +4,9 @@
 //! time may mend is deferred with 4xx, so that the message waits instead of being lost.
 
 use waxseal_policy::capabilities::{CallError, ErrorKind};
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 use crate::outcome::{Disposition, Refused};
-
-/// RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, code and line end included.
-const TEXT_OCTETS: usize = 400;
 
 /// Whether a retry can help.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,14 +88,10 @@ pub(crate) fn deferral(causes: &[CallError]) -> Reply {
 
 fn reply(code: u16, class: char, causes: &[CallError]) -> Reply {
     let detail = causes.first().map_or("0.0", |cause| class_of(cause).1);
-    Reply {
-        code,
-        enhanced: Some(format!("{class}.{detail}")),
-        text: text(causes),
-    }
+    Reply::new(code, &format!("{class}.{detail}"), &text(causes))
 }
 
-/// One line: the first cause's words, and whom all of them are about.
+/// The first cause's words, and whom all of them are about.
 fn text(causes: &[CallError]) -> String {
     let Some(first) = causes.first() else {
         return "policy".to_owned();
@@ -107,19 +100,10 @@ fn text(causes: &[CallError]) -> String {
         .iter()
         .filter_map(|cause| cause.subject.as_deref())
         .collect();
-    let text = match subjects.is_empty() {
+    match subjects.is_empty() {
         true => first.message.clone(),
         false => format!("{}: {}", first.message, subjects.join(", ")),
-    };
-    one_line(&text)
-}
-
-/// Printable ASCII, bounded: replies carry nothing else (RFC 5321 §4.2).
-fn one_line(text: &str) -> String {
-    let printable = text
-        .chars()
-        .map(|c| if matches!(c, ' '..='~') { c } else { '?' });
-    printable.take(TEXT_OCTETS).collect()
+    }
 }
 
 #[cfg(test)]
@@ -154,11 +138,5 @@ mod tests {
         check(ErrorKind::Failed, "message.limit.octets", (550, "5.3.4"));
         check(ErrorKind::Failed, "plan.not-encrypted", (451, "4.7.1"));
         check(ErrorKind::Failed, "something.new", (451, "4.3.0"));
-    }
-
-    #[test]
-    fn a_reply_is_one_short_printable_line() {
-        let text = one_line(&format!("a\r\n250 ok é{}", "x".repeat(1000)));
-        assert!(text.starts_with("a??250 ok ?x") && text.len() == TEXT_OCTETS);
     }
 }

@@ -7,7 +7,8 @@
 
 use waxseal_message::{Address, Message};
 use waxseal_policy::capabilities::{CallError, ErrorKind};
-use waxseal_policy::plan::{Choice, MissingCertificate, Plan, Recipe, Reply, Row, Step};
+use waxseal_policy::plan::{Choice, MissingCertificate, Plan, Recipe, Row, Step};
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Recipient;
 
 use crate::outcome::{Disposition, Dropped, Refusal, Refused};

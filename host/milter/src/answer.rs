@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use waxseal_engine::{Delivery, Disposition, LayerMade, OutgoingCopy};
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::{Reply, printable};
 use waxseal_policy::transaction::{Ability, EsmtpParameter};
 use waxseal_service::Ending;
 
@@ -97,12 +97,7 @@ pub(crate) fn refusal(reply: &Reply, id: &str, name: &'static str) -> Answer {
 
 /// The message is deferred for a reason of ours.
 pub(crate) fn deferral(enhanced: &str, text: &str, id: &str) -> Answer {
-    let reply = Reply {
-        code: 451,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
-    };
-    refusal(&reply, id, "defer")
+    refusal(&Reply::deferral(enhanced, text), id, "defer")
 }
 
 fn discard(name: &'static str) -> Answer {
@@ -127,7 +122,7 @@ fn around(hop: NextHop, cannot: Cannot, id: &str) -> Way {
 fn quarantine(received: &Received, reason: &str, must_encrypt: bool, id: &str) -> Answer {
     match received.agreed.actions.has(Actions::QUARANTINE) {
         true if !must_encrypt => Answer {
-            responses: vec![Response::Quarantine(printable(reason)), Response::Accept],
+            responses: vec![Response::Quarantine(listed(reason)), Response::Accept],
             ending: Ending::Held,
             name: "quarantine",
         },
@@ -137,15 +132,10 @@ fn quarantine(received: &Received, reason: &str, must_encrypt: bool, id: &str) -
 }
 
 /// A reason ends up in the MTA's log and queue listing.
-fn printable(text: &str) -> String {
-    let printable = text.chars().map(|c| match c {
-        ' '..='~' => c,
-        _ => '?',
-    });
-    let printable: String = printable.take(200).collect();
-    match printable.is_empty() {
+fn listed(reason: &str) -> String {
+    match reason.is_empty() {
         true => "quarantined by policy".to_owned(),
-        false => printable,
+        false => printable(reason, 200),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waxseal_engine::Transaction;
 use waxseal_message::unix_seconds;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Recipient;
 use waxseal_relay::{Envelope, Relay, Replies};
 use waxseal_service::{NoRoom, Processed, Room, listen};
@@ -279,11 +279,7 @@ fn too_late(id: &str) -> Answer {
 
 /// RFC 3463: 5.4.6, routing loop detected.
 fn looping() -> Reply {
-    Reply {
-        code: 554,
-        enhanced: Some("5.4.6".to_owned()),
-        text: "mail goes in circles".to_owned(),
-    }
+    Reply::new(554, "5.4.6", "mail goes in circles")
 }
 
 fn trace<'a>(server: &'a Server, relay: &'a Relay) -> Trace<'a> {
@@ -334,9 +330,6 @@ async fn relay(
         Some(relay) => relay.carry_out(&envelope, disposition, Replies::One).await,
         None => Vec::new(),
     };
-    replies.into_iter().next().unwrap_or_else(|| Reply {
-        code: 451,
-        enhanced: Some("4.3.0".to_owned()),
-        text: "the next hop said nothing".to_owned(),
-    })
+    let nothing = || Reply::deferral("4.3.0", "the next hop said nothing");
+    replies.into_iter().next().unwrap_or_else(nothing)
 }

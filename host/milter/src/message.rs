@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient, Session};
 
 use crate::Error;
@@ -226,11 +226,8 @@ impl Draft {
     }
 
     fn refuse(&mut self, code: u16, enhanced: &str, text: &str) {
-        self.fault.get_or_insert_with(|| Reply {
-            code,
-            enhanced: Some(enhanced.to_owned()),
-            text: text.to_owned(),
-        });
+        self.fault
+            .get_or_insert_with(|| Reply::new(code, enhanced, text));
     }
 
     fn parameters(&mut self, arguments: &[Bytes]) -> Vec<EsmtpParameter> {

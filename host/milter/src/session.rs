@@ -4,7 +4,7 @@
 //! tried by a test. A command that has no place where it comes is an error, which ends the
 //! connection; the MTA then defers.
 
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 use crate::Error;
 use crate::codec::{Command, Response};

@@ -24,6 +24,7 @@ mod support;
 
 pub mod capabilities;
 pub mod plan;
+pub mod reply;
 pub mod transaction;
 
 mod bindings;
@@ -42,7 +43,6 @@ mod limits;
 mod lists;
 mod load;
 mod policy;
-mod reply;
 mod runtime;
 mod table;
 mod trace;

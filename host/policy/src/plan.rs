@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use waxseal_message::{Address, Error as MessageError, Message};
 
 use crate::capabilities::{CallError, CertificateView, Parameters};
+use crate::reply::Reply;
 use crate::transaction::Recipient;
 
 /// The table.
@@ -304,28 +305,6 @@ pub enum MissingCertificate {
     Defer,
     /// Quarantine the whole message.
     Quarantine,
-}
-
-/// An SMTP reply (RFC 5321 §4.2) with its enhanced code (RFC 3463).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// 4xx or 5xx.
-    pub code: u16,
-    /// `5.7.1`.
-    pub enhanced: Option<String>,
-    /// One line of text.
-    pub text: String,
-}
-
-impl std::fmt::Display for Reply {
-    /// As on the wire: `550 5.7.1 text`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.code)?;
-        if let Some(enhanced) = &self.enhanced {
-            write!(f, " {enhanced}")?;
-        }
-        write!(f, " {}", self.text)
-    }
 }
 
 /// What the chain ended with.

@@ -13,7 +13,8 @@ use crate::error::LoadError;
 use crate::filter::{Answer, Evaluated, Filter};
 use crate::host::{Evaluation, Failure};
 use crate::load;
-use crate::plan::{Reply, Verdict};
+use crate::plan::Verdict;
+use crate::reply::Reply;
 use crate::runtime::Runtime;
 use crate::table::Table;
 use crate::trace::{FilterTrace, Trace};
@@ -189,12 +190,11 @@ impl Chain {
     fn on_error(&mut self, name: &str, on_error: OnError) -> Option<Verdict> {
         let verdict = match on_error {
             OnError::Skip => return None,
-            OnError::Defer => Verdict::Defer(reply(
-                451,
+            OnError::Defer => Verdict::Defer(Reply::deferral(
                 "4.3.0",
                 "the mail policy failed; try again later",
             )),
-            OnError::Reject => Verdict::Reject(reply(550, "5.3.0", "the mail policy failed")),
+            OnError::Reject => Verdict::Reject(Reply::new(550, "5.3.0", "the mail policy failed")),
         };
         self.decided_by = Some(name.to_owned());
         Some(verdict)
@@ -208,7 +208,7 @@ impl Chain {
             on_error: OnError::Defer,
         });
         // RFC 3463 §3.4: system not accepting messages.
-        Verdict::Defer(reply(451, "4.3.2", "too busy; try again later"))
+        Verdict::Defer(Reply::deferral("4.3.2", "too busy; try again later"))
     }
 }
 
@@ -223,13 +223,5 @@ fn named(filter: &Filter, failure: Failure) -> FilterFailure {
         code,
         message,
         on_error: filter.on_error,
-    }
-}
-
-fn reply(code: u16, enhanced: &str, text: &str) -> Reply {
-    Reply {
-        code,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
     }
 }

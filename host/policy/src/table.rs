@@ -10,9 +10,9 @@ use waxseal_message::Address;
 
 use crate::capabilities::{Basis, CallError, Capabilities, ErrorKind, Parameters};
 use crate::plan::{
-    Choice, Defaults, MissingCertificate, Plan, Protection, ProtectionMode, Recipe, Reply, Row,
-    Step,
+    Choice, Defaults, MissingCertificate, Plan, Protection, ProtectionMode, Recipe, Row, Step,
 };
+use crate::reply::Reply;
 use crate::transaction::{Recipient, Transaction};
 
 /// When a profile protects.

@@ -1,7 +1,7 @@
 //! What a reply of the next hop means for a recipient: the one place that decides between a
 //! refusal, which ends a recipient's mail, and a deferral, which keeps it.
 
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 use crate::Error;
 use crate::reply::HopReply;
@@ -129,16 +129,7 @@ pub(crate) fn deferral(error: &Error) -> Reply {
         Error::Busy => "4.3.2",
         _ => "4.3.0",
     };
-    deferred(enhanced, &format!("next hop: {error}"))
-}
-
-/// A temporary failure.
-pub(crate) fn deferred(enhanced: &str, text: &str) -> Reply {
-    Reply {
-        code: 451,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
-    }
+    Reply::deferral(enhanced, &format!("next hop: {error}"))
 }
 
 #[cfg(test)]
@@ -186,7 +177,7 @@ mod tests {
     fn failures_defer() {
         let closed = Answer::failed(&Error::Closed("the final dot"));
         let words = "next hop: the final dot: the next hop closed the connection";
-        assert_eq!(closed, Answer::Deferred(deferred("4.4.2", words)));
+        assert_eq!(closed, Answer::Deferred(Reply::deferral("4.4.2", words)));
         let (reply, _) = HopReply::parse(b"554 5.7.1 no\n").unwrap().unwrap();
         let greeting = Answer::failed(&Error::Unwilling {
             step: "the greeting",

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Recipient;
 
 use crate::Error;
-use crate::answer::{Answer, Step, deferral, deferred};
+use crate::answer::{Answer, Step, deferral};
 use crate::letter::Letter;
 use crate::pool::Pool;
 use crate::session::{Opening, Session};
@@ -213,8 +214,8 @@ pub(crate) async fn deliver_placed(pool: Arc<Pool>, letter: Letter, deadline: In
 }
 
 /// A final dot that would probably not be answered in time is not sent.
-pub(crate) fn out_of_time() -> waxseal_policy::plan::Reply {
-    deferred("4.4.7", "next hop: no time left")
+pub(crate) fn out_of_time() -> Reply {
+    Reply::deferral("4.4.7", "next hop: no time left")
 }
 
 /// Runs these at a time; each result in its place, `None` where one panicked. Dropped, all of

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use waxseal_engine::Delivery;
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 use crate::Envelope;
-use crate::answer::{Answer, deferred};
+use crate::answer::Answer;
 use crate::delivery::{self, all};
 use crate::letter::Letter;
 use crate::pool::Pool;
@@ -29,7 +29,7 @@ pub(crate) async fn deliver(
     }
     for recipient in letters.iter().flat_map(|letter| &letter.recipients) {
         // Until something better is known.
-        let unknown = deferred("4.3.0", "internal error; try again later");
+        let unknown = Reply::internal_error();
         replies.insert(recipient.address.clone(), unknown);
     }
     let works = letters

@@ -1,7 +1,7 @@
 //! One transaction to the next hop: envelope and content as commands and lines.
 
 use waxseal_message::{Address, Message};
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
 use crate::capabilities::Capabilities;
@@ -99,15 +99,21 @@ impl Letter {
     fn sendable(&self, offers: &Capabilities) -> Result<(), Reply> {
         stuffing::check(&self.segments()).map_err(bare)?;
         if offers.is_too_large(self.octets()) {
-            return Err(reply(552, "5.3.4", "too large for the next hop"));
+            return Err(Reply::new(552, "5.3.4", "too large for the next hop"));
         }
         // RFC 6152 §3: 8-bit content is not sent to who does not take it. The engine makes what
         // it protects 7-bit; what it left alone waits until the operator mends the next hop.
         if !offers.eight_bit_mime && !self.is_ascii() {
-            return Err(reply(451, "4.6.3", "the next hop does not take 8BITMIME"));
+            return Err(Reply::deferral(
+                "4.6.3",
+                "the next hop does not take 8BITMIME",
+            ));
         }
         if !offers.smtp_utf8 && self.must_declare_utf8() {
-            return Err(reply(451, "4.6.7", "the next hop does not take SMTPUTF8"));
+            return Err(Reply::deferral(
+                "4.6.7",
+                "the next hop does not take SMTPUTF8",
+            ));
         }
         Ok(())
     }
@@ -229,15 +235,7 @@ fn bare(line: BadLine) -> Reply {
         BadLine::BareCr => "a carriage return without line feed in the message",
         BadLine::BareLf => "a line feed without carriage return in the message",
     };
-    reply(550, "5.6.11", text)
-}
-
-fn reply(code: u16, enhanced: &str, text: &str) -> Reply {
-    Reply {
-        code,
-        enhanced: Some(enhanced.to_owned()),
-        text: text.to_owned(),
-    }
+    Reply::new(550, "5.6.11", text)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use tokio::time::Instant as Deadline;
 use waxseal_engine::{Delivery, Disposition, OutgoingCopy};
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
-use crate::answer::{Answer, deferred};
+use crate::answer::Answer;
 use crate::capabilities::Capabilities;
 use crate::letter::{Letter, Returns, SenderParameters};
 use crate::pool::Pool;
@@ -92,7 +92,7 @@ impl Relay {
             Disposition::Quarantine { copy: None, .. } => same(
                 envelope,
                 replies,
-                deferred("4.7.1", "no quarantine to keep it in"),
+                Reply::deferral("4.7.1", "no quarantine to keep it in"),
             ),
             Disposition::Quarantine {
                 copy: Some(copy), ..
@@ -147,7 +147,9 @@ impl Relay {
         });
         match failed.next() {
             None => taken(),
-            Some(reply) => deferred("4.7.1", &format!("the quarantine did not take it: {reply}")),
+            Some(reply) => {
+                Reply::deferral("4.7.1", &format!("the quarantine did not take it: {reply}"))
+            }
         }
     }
 
@@ -160,20 +162,13 @@ impl Relay {
         let class = format!("{}yz", reply.code / 100);
         metrics::counter!("waxseal_relay_replies_total", "hop" => hop, "class" => class)
             .increment(1);
-        Reply {
-            text: one_line(&format!("id={} {}", envelope.id, reply.text)),
-            ..reply
-        }
+        reply.with_id(&envelope.id)
     }
 }
 
 /// Taken, or what looks like it.
 pub(crate) fn taken() -> Reply {
-    Reply {
-        code: 250,
-        enhanced: Some("2.0.0".to_owned()),
-        text: "taken".to_owned(),
-    }
+    Reply::new(250, "2.0.0", "taken")
 }
 
 fn same(envelope: &Envelope, replies: Replies, reply: Reply) -> Vec<Reply> {
@@ -204,16 +199,5 @@ fn letters(envelope: &Envelope, delivery: &Delivery) -> Vec<Letter> {
         .iter()
         .map(letter)
         .flat_map(Letter::split)
-        .collect()
-}
-
-/// RFC 5321 §4.2, §4.5.3.1.5: printable ASCII, and 512 octets with code and line end.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            ' '..='~' => character,
-            _ => '?',
-        })
-        .take(490)
         .collect()
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::{Reply, is_enhanced, printable};
 
 /// RFC 5321 §4.5.3.1.5 allows 512 octets; servers exceed it.
 const LINE_OCTETS: usize = 2048;
@@ -74,17 +74,6 @@ fn parts(line: &[u8]) -> Result<(u16, bool, &[u8]), Defect> {
     }
 }
 
-/// RFC 5321 §4.2: replies are printable ASCII. What is not could end our own line or hide in it.
-fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text)
-        .chars()
-        .map(|character| match character {
-            ' '..='~' => character,
-            _ => '?',
-        })
-        .collect()
-}
-
 impl HopReply {
     /// A reply at the start of `octets`, and how long it is; `None` when it has not ended.
     pub fn parse(octets: &[u8]) -> Result<Option<(Self, usize)>, Defect> {
@@ -103,7 +92,8 @@ impl HopReply {
             if reply.code != code {
                 return Err(Defect::TwoCodes);
             }
-            reply.lines.push(printable(text));
+            let text = String::from_utf8_lossy(text);
+            reply.lines.push(printable(&text, LINE_OCTETS));
             if is_last {
                 return Ok(Some((reply.clone(), at)));
             }
@@ -121,23 +111,14 @@ impl HopReply {
     /// The enhanced code of the first line (RFC 2034 §4), if it fits the reply's class.
     pub fn enhanced(&self) -> Option<&str> {
         let first = self.lines.first()?.split(' ').next()?;
-        self.is_enhanced(first).then_some(first)
-    }
-
-    fn is_enhanced(&self, word: &str) -> bool {
-        let mut numbers = word.split('.');
-        let is_class = numbers.next() == Some(self.class().to_string().as_str());
-        let is_number = |number: &str| {
-            matches!(number.len(), 1..=3) && number.bytes().all(|octet| octet.is_ascii_digit())
-        };
-        is_class && numbers.clone().count() == 2 && numbers.all(is_number)
+        is_enhanced(first, self.class()).then_some(first)
     }
 
     /// All lines in one, without their enhanced codes, bounded.
     pub fn text(&self) -> String {
         let words = self.lines.iter().flat_map(|line| {
             let mut words = line.split_ascii_whitespace().peekable();
-            words.next_if(|word| self.is_enhanced(word));
+            words.next_if(|word| is_enhanced(word, self.class()));
             words
         });
         let mut text = String::new();

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use waxseal_engine::Refusal;
 use waxseal_message::{Address, DateTime, Limits, Message};
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::{Reply, printable};
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 
 use crate::Envelope;
@@ -351,12 +351,7 @@ fn header_lines(octets: &[u8]) -> Vec<u8> {
 
 /// Printable ASCII: what others said stays on its line.
 fn safe(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            ' '..='~' => character,
-            _ => '?',
-        })
-        .collect()
+    printable(text, LINE_OCTETS)
 }
 
 fn line(out: &mut String, text: &str) {

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use waxseal_engine::Delivery;
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Recipient;
 
 use crate::Envelope;
-use crate::answer::{Answer, deferral, deferred};
+use crate::answer::{Answer, deferral};
 use crate::delivery::{self, Answers, Attempt, Begun, Sent, all};
 use crate::letter::{Letter, wants_failures};
 use crate::pool::{Places, Pool};
@@ -127,7 +127,7 @@ impl Run<'_> {
         let mut begun = Vec::new();
         let mut failures = Failures::default();
         for attempt in attempts {
-            let attempt = attempt.ok_or_else(internal)?;
+            let attempt = attempt.ok_or_else(Reply::internal_error)?;
             begun.extend(attempt.begun);
             failures.add_all(attempt.turned_away, self.pool);
         }
@@ -152,7 +152,7 @@ impl Run<'_> {
 
     fn first_refusal(&self) -> Reply {
         let first = self.refused.first();
-        first.map_or_else(internal, |refused| refused.reply.clone())
+        first.map_or_else(Reply::internal_error, |refused| refused.reply.clone())
     }
 
     /// The report about these, if the sender gets one.
@@ -195,10 +195,10 @@ impl Run<'_> {
             // Nobody takes the report: then the client makes it, for the whole message.
             (None, Some((_, Answer::Refused(_)))) if self.taken.is_empty() => {
                 let first = self.refused.first();
-                Err(first.map_or_else(internal, Refused::for_all))
+                Err(first.map_or_else(Reply::internal_error, Refused::for_all))
             }
             (None, Some((_, answer))) => Err(no_report(&answer)),
-            (None, None) => Err(internal()),
+            (None, None) => Err(Reply::internal_error()),
         }
     }
 
@@ -210,7 +210,7 @@ impl Run<'_> {
             match result {
                 Some(Ok(sent)) => ready.push(sent),
                 Some(Err(answers)) => failures.add_all(answers, self.pool),
-                None => failures.deferred = Some(internal()),
+                None => failures.deferred = Some(Reply::internal_error()),
             }
         }
         for sent in &mut ready {
@@ -246,7 +246,7 @@ impl Run<'_> {
         for answers in all(sent.map(Sent::end)).await {
             match answers {
                 Some(answers) => self.count(answers, &mut failures),
-                None => failures.deferred = Some(internal()),
+                None => failures.deferred = Some(Reply::internal_error()),
             }
         }
         self.late(failures).await
@@ -286,11 +286,7 @@ impl Run<'_> {
 
     fn done(&self) -> Reply {
         let words = self.words.as_deref().unwrap_or("taken");
-        Reply {
-            code: 250,
-            enhanced: Some("2.0.0".to_owned()),
-            text: words.to_owned(),
-        }
+        Reply::new(250, "2.0.0", words)
     }
 
     /// The only place of duplicates: whoever will try again delivers to these once more.
@@ -337,7 +333,9 @@ impl Failures {
     /// A deferral goes before a refusal: a retry may settle both.
     fn reply(self) -> Reply {
         let refused = self.refused.into_iter().next().map(|one| one.reply);
-        self.deferred.or(refused).unwrap_or_else(internal)
+        self.deferred
+            .or(refused)
+            .unwrap_or_else(Reply::internal_error)
     }
 }
 
@@ -345,16 +343,12 @@ fn reported(answers: Answers) -> Result<(), Reply> {
     match answers.into_iter().next() {
         Some((_, Answer::Taken(_))) => Ok(()),
         Some((_, answer)) => Err(no_report(&answer)),
-        None => Err(internal()),
+        None => Err(Reply::internal_error()),
     }
 }
 
 /// The sender could not be told who was refused: nothing is acknowledged.
 fn no_report(answer: &Answer) -> Reply {
     let (Answer::Taken(reply) | Answer::Refused(reply) | Answer::Deferred(reply)) = answer;
-    deferred("4.3.0", &format!("the report was not taken: {reply}"))
-}
-
-fn internal() -> Reply {
-    deferred("4.3.0", "internal error; try again later")
+    Reply::deferral("4.3.0", &format!("the report was not taken: {reply}"))
 }

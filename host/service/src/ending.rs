@@ -1,6 +1,6 @@
 //! How a message ended, said by the front end that carried its outcome out.
 
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 /// The end of a message at the front end.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use waxseal_engine::{Disposition, Outcome, Refused, Transaction};
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
 use crate::decisions::Decisions;
 use crate::ending::Ending;
@@ -37,9 +37,10 @@ impl Processed {
         under_way: Arc<()>,
     ) -> Self {
         metrics::in_flight(1.0);
+        let not_yet = Reply::deferral("4.3.0", "not decided; try again later");
         Self {
             id,
-            outcome: undecided(),
+            outcome: undecided(not_yet, ""),
             facts: Facts::of(transaction),
             next_hop: Vec::new(),
             decisions,
@@ -98,15 +99,11 @@ impl Drop for Processed {
     }
 }
 
-/// Until it is decided: nobody gets it, and it is not lost.
-fn undecided() -> Outcome {
+/// What is not decided is deferred: nobody gets it, and it is not lost.
+pub(crate) fn undecided(reply: Reply, generation: &str) -> Outcome {
     let refused = Refused {
-        reply: Reply {
-            code: 451,
-            enhanced: Some("4.3.0".to_owned()),
-            text: "not decided; try again later".to_owned(),
-        },
+        reply,
         causes: Vec::new(),
     };
-    Outcome::undecided(Disposition::Defer(refused), "")
+    Outcome::undecided(Disposition::Defer(refused), generation)
 }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use waxseal_engine::{Disposition, Engine, Generation, LookUps, Outcome, Refused, Transaction};
-use waxseal_policy::plan::Reply;
+use waxseal_engine::{Engine, Generation, LookUps, Outcome, Transaction};
+use waxseal_policy::reply::Reply;
 
 use crate::decisions::Decisions;
 use crate::generations::{Counted, GenerationStatus, Generations, RollbackError, Trial};
 use crate::ids::Ids;
 use crate::metrics;
-use crate::processed::Processed;
+use crate::processed::{Processed, undecided};
 use crate::room::{Room, Rooms};
 use crate::shadow::{Question, Shadow, ShadowReport};
 
@@ -120,7 +120,7 @@ impl Service {
             Err(reason) => {
                 metrics::overload(reason);
                 let id = generation.generation.id();
-                deferred("4.3.2", "too busy; try again later", id)
+                undecided(Reply::deferral("4.3.2", "too busy; try again later"), id)
             }
         };
         processed.decided(outcome);
@@ -170,7 +170,7 @@ impl Service {
         });
         match answer.await {
             Ok(Some(outcome)) => outcome,
-            _ => deferred("4.3.0", "internal error; try again later", &fallback),
+            _ => undecided(Reply::internal_error(), &fallback),
         }
     }
 
@@ -290,16 +290,4 @@ fn contained<T>(place: &'static str, work: impl FnOnce() -> T) -> Option<T> {
         tracing::error!(place, "a panic was contained: please report it");
     }
     done
-}
-
-fn deferred(enhanced: &str, text: &str, generation: &str) -> Outcome {
-    let refused = Refused {
-        reply: Reply {
-            code: 451,
-            enhanced: Some(enhanced.to_owned()),
-            text: text.to_owned(),
-        },
-        causes: Vec::new(),
-    };
-    Outcome::undecided(Disposition::Defer(refused), generation)
 }

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use operator::{ALICE, MAIL, Operator, transaction};
 use serde_json::Value;
 use waxseal_engine::Engine;
-use waxseal_policy::plan::{ProtectionMode, Reply};
+use waxseal_policy::plan::ProtectionMode;
+use waxseal_policy::reply::Reply;
 use waxseal_service::{DecisionSettings, Decisions, Ending, Service, Settings};
 
 /// A log that can be read back.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use operator::{ALICE, MAIL, Operator, transaction};
 use waxseal_engine::{Engine, Generation};
-use waxseal_policy::plan::{ProtectionMode, Reply};
+use waxseal_policy::plan::ProtectionMode;
+use waxseal_policy::reply::Reply;
 use waxseal_service::{Ending, Service, Settings, Trial, describe_metrics};
 
 fn generation(name: &str, behaviour: &str) -> Generation {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use operator::{MAIL, Operator, transaction};
 use waxseal_engine::{Disposition, Engine, Generation};
 use waxseal_message::Address;
-use waxseal_policy::plan::{ProtectionMode, Reply};
+use waxseal_policy::plan::ProtectionMode;
+use waxseal_policy::reply::Reply;
 use waxseal_service::{
     Ending, GenerationState, Processed, RollbackError, Service, Settings, ShadowError, Trial,
 };

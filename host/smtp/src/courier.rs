@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient, Session as SessionFacts};
 use waxseal_service::Processed;
 

@@ -1,9 +1,8 @@
 //! Everything that we refuse by ourselves, and the one place that gives each its reply
 //! (RFC 5321 §4.2, RFC 3463).
 
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 
-use crate::reply::reply;
 
 /// Why a command or a message was refused before the policy saw it, sorted by whose fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +100,7 @@ impl Error {
     /// The reply to the command, or to the message.
     pub fn reply(&self) -> Reply {
         let (code, enhanced) = self.codes();
-        reply(code, enhanced, self.to_string())
+        Reply::new(code, enhanced, &self.to_string())
     }
 
     /// Does the session end with this reply? Where the next command begins is not known, or the

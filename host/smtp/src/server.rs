@@ -7,13 +7,12 @@ use std::time::Duration;
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use waxseal_engine::Transaction;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Ability;
 use waxseal_relay::{Envelope, Relay, Replies};
 use waxseal_service::{Ending, Processed, Service, listen};
 
 use crate::courier::{Answer, Courier, Offer, Room, Submission};
-use crate::reply::reply;
 use crate::session::Sessions;
 use crate::settings::{Protocol, Settings};
 
@@ -86,13 +85,13 @@ impl Courier for Onwards {
         let work = self.service.process(id.clone(), transaction(message));
         let Ok(processed) = timeout_at((arrived + self.stay).into(), work).await else {
             tracing::warn!(id, "the policy took too long; deferred");
-            let text = format!("id={id} took too long; try again later");
-            return self.answer(&envelope, reply(451, "4.3.2", text), None);
+            let late = Reply::deferral("4.3.2", "took too long; try again later").with_id(&id);
+            return self.answer(&envelope, late, None);
         };
         if client.is_cancelled() {
             // RFC 5321 §4.1.1.10: as if it had got a 4yz. It will send the message again.
             processed.conclude(Ending::Abandoned);
-            let gone = reply(451, "4.4.2", "client gone");
+            let gone = Reply::deferral("4.4.2", "client gone").with_id(&id);
             return self.answer(&envelope, gone, None);
         }
         envelope.ours = processed.outcome.ours;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waxseal_message::Address;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 use waxseal_service::listen::{Connection, Peer};
 
@@ -19,7 +19,7 @@ use crate::command::{self, Command, Hello, Mailbox};
 use crate::courier::{Courier, Offer};
 use crate::error::Error;
 use crate::parameters::MailParameters;
-use crate::reply::{self, reply};
+use crate::reply;
 use crate::settings::{Protocol, Settings};
 use crate::transaction::Transaction;
 use crate::wire::{Gone, Line, TlsFacts, Wire};
@@ -228,7 +228,7 @@ impl<C: Courier> Session<C> {
     }
 
     fn agree(&mut self, code: u16, enhanced: &str, text: &str) -> Result<Next, Error> {
-        self.say(&reply(code, enhanced, text));
+        self.say(&Reply::new(code, enhanced, text));
         Ok(Next::Command)
     }
 
@@ -259,7 +259,7 @@ impl<C: Courier> Session<C> {
             Command::StartTls => return self.start_tls().await,
             Command::Xforward(attributes) => self.xforward(attributes),
             Command::Quit => {
-                self.say(&reply(221, "2.0.0", "bye"));
+                self.say(&Reply::new(221, "2.0.0", "bye"));
                 Ok(Next::Close)
             }
             // RFC 5321 §3.5.3: we know no mailboxes.
@@ -370,7 +370,7 @@ impl<C: Courier> Session<C> {
             let why = "STARTTLS stands once, after EHLO and outside of a transaction";
             return Ok(Err(Error::BadSequence(why)));
         }
-        self.say(&reply(220, "2.0.0", "go ahead"));
+        self.say(&Reply::new(220, "2.0.0", "go ahead"));
         self.wire.flush().await?;
         let until = Instant::now() + self.settings().timeouts.command;
         self.tls = Some(self.wire.start_tls(config, until).await?);

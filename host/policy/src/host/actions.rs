@@ -4,8 +4,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::{actions, types};
 use crate::capabilities::{CallError, ErrorKind};
-use crate::plan::Reply;
-use crate::reply::{Class, checked};
+use crate::reply::{Class, Reply, checked};
 
 use super::handles::{MessageHandle, TransactionHandle};
 use super::{HostState, Refusal, addresses, in_words, ok};

@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::types;
 use crate::capabilities::{CallError, ErrorKind};
-use crate::plan::Reply;
+use crate::reply::Reply;
 
 use super::handles::CertificateHandle;
 use super::{HostState, Refusal};

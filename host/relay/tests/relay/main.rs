@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use waxseal_engine::{Delivery, Disposition, OutgoingCopy, Refusal};
 use waxseal_message::{Address, Limits, Message};
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::{EsmtpParameter, Recipient};
 use waxseal_relay::{Envelope, Hop, Protocol, Relay, Replies, Settings, Tls};
 

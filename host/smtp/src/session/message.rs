@@ -7,7 +7,7 @@ use bytes::Buf;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waxseal_message::unix_seconds;
-use waxseal_policy::plan::Reply;
+use waxseal_policy::reply::Reply;
 use waxseal_policy::transaction::Session as SessionFacts;
 use waxseal_service::Ending;
 use waxseal_service::listen::Peer;
@@ -18,7 +18,6 @@ use crate::content::DataFraming;
 use crate::courier::{Courier, Submission};
 use crate::error::Error;
 use crate::received::{self, Trace, With};
-use crate::reply::reply;
 use crate::settings::Protocol;
 use crate::transaction::{Bounds, Incoming, Transaction};
 use crate::wire::Gone;
@@ -42,7 +41,11 @@ impl<C: Courier> Session<C> {
             return Ok(Err(self.no_recipients()));
         }
         let mut message = self.begin();
-        self.say(&reply(354, "", "end with CRLF.CRLF"));
+        self.say(&Reply {
+            code: 354,
+            enhanced: None,
+            text: "end with CRLF.CRLF".to_owned(),
+        });
         let mut framing = DataFraming::default();
         while !framing.ended() {
             let until = self.until(message.begun);
@@ -226,13 +229,9 @@ impl<C: Courier> Session<C> {
         self.count_refusal(error);
         let listener = &self.settings().listener;
         tracing::info!(id, listener, reason = %error, "message refused before the policy");
-        let refusal = error.reply();
-        let text = format!("id={id} {}", refusal.text);
+        let refusal = error.reply().with_id(id);
         for _ in 0..owed {
-            self.say(&Reply {
-                text: text.clone(),
-                ..refusal.clone()
-            });
+            self.say(&refusal);
         }
         self.wire.flush().await?;
         Ok(Next::Command)
@@ -242,6 +241,7 @@ impl<C: Courier> Session<C> {
     /// noticed, for it will send the message again.
     async fn carry(&mut self, submission: Submission, owed: usize) -> Result<Next, Gone> {
         let courier = Arc::clone(&self.shared.courier);
+        let id = submission.id.clone();
         let client = CancellationToken::new();
         let answer = {
             let mut work = std::pin::pin!(courier.carry(submission, client.clone()));
@@ -253,7 +253,7 @@ impl<C: Courier> Session<C> {
                 }
             }
         };
-        let replies = complete(answer.replies, owed);
+        let replies = complete(answer.replies, owed, &id);
         for reply in &replies {
             self.say(reply);
         }
@@ -297,9 +297,7 @@ impl<C: Courier> Session<C> {
 }
 
 /// Exactly as many replies as the client waits for; what is missing is unsure, and deferred.
-fn complete(mut replies: Vec<Reply>, owed: usize) -> Vec<Reply> {
-    replies.resize_with(owed, || {
-        reply(451, "4.3.0", "internal error; try again later")
-    });
+fn complete(mut replies: Vec<Reply>, owed: usize, id: &str) -> Vec<Reply> {
+    replies.resize_with(owed, || Reply::internal_error().with_id(id));
     replies
 }
