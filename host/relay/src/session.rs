@@ -156,14 +156,9 @@ impl Session {
         // RFC 3207 §4.2, §6: what was said in clear is forgotten, and what was slipped in behind
         // the reply is an attack.
         self.nothing_unasked("STARTTLS")?;
-        let Self {
-            stream,
-            patience,
-            deadline,
-            ..
-        } = self;
-        let handshake = tls.connector.connect(tls.name.clone(), stream.into_inner());
-        let limit = deadline.min(Instant::now() + patience.command);
+        let (stream, patience) = (self.stream.into_inner(), self.patience);
+        let handshake = tls.connector.connect(tls.name.clone(), stream);
+        let limit = self.deadline.min(Instant::now() + patience.command);
         let stream = timeout_at(limit, handshake)
             .await
             .map_err(|_| timed_out("the TLS handshake", patience.command))?
@@ -173,14 +168,8 @@ impl Session {
             })?;
         let mut session = Self {
             stream: BufWriter::with_capacity(BLOCK, Box::new(stream)),
-            input: BytesMut::new(),
-            protocol: settings.protocol,
-            patience,
-            deadline,
             capabilities: Capabilities::default(),
-            uses: 0,
-            is_clean: true,
-            _open: self._open,
+            ..self
         };
         session.hello(&settings.hostname).await?;
         Ok(session)
