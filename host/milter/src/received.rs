@@ -9,12 +9,10 @@ use std::time::SystemTime;
 use waxseal_engine::Disposition;
 use waxseal_message::{DateTime, Message};
 use waxseal_policy::transaction::Session;
+use waxseal_relay::trace::{MOST_PASSES, address_literal, by, is_by, token};
 
 use crate::edits::FieldView;
 use crate::message::Received;
-
-/// How often a message may have come through one listener: a list behind an alias comes twice.
-const MOST: usize = 2;
 
 /// Who writes the field.
 pub(crate) struct Trace<'a> {
@@ -25,12 +23,12 @@ pub(crate) struct Trace<'a> {
 impl Trace<'_> {
     /// Has the message come this way too often?
     pub(crate) fn is_loop(&self, received: &Received) -> bool {
-        let by = self.by();
+        let by = by(self.hostname, self.listener);
         let ours = (0..received.fields.len())
             .map(|index| FieldView::of(received.field(index)))
             .filter(|field| field.name.eq_ignore_ascii_case(b"received"))
-            .filter(|field| unfolded(field.value).contains(&by));
-        ours.count() > MOST
+            .filter(|field| is_by(&by, field.value));
+        ours.count() > MOST_PASSES
     }
 
     /// Puts the field on what goes to the next hop.
@@ -48,28 +46,17 @@ impl Trace<'_> {
         }
     }
 
-    fn by(&self) -> String {
-        format!(
-            "by {} (waxseal/{})",
-            safe(self.hostname),
-            safe(self.listener)
-        )
-    }
-
     fn value(&self, session: &Session, id: &str, time: SystemTime) -> String {
         let helo = session.helo.as_deref().unwrap_or("unknown");
         let name = session.client_name.as_deref().unwrap_or("unknown");
-        let ip = session.client_ip.map(|ip| match ip.to_canonical() {
-            std::net::IpAddr::V4(ip) => format!(" [{ip}]"),
-            std::net::IpAddr::V6(ip) => format!(" [IPv6:{ip}]"),
-        });
+        let ip = session.client_ip.map(address_literal);
         format!(
             "from {} ({}{}) {} id {}; {}",
-            safe(helo),
-            safe(name),
-            ip.unwrap_or_default(),
-            self.by(),
-            safe(id),
+            token(helo),
+            token(name),
+            ip.map_or_else(String::new, |ip| format!(" {ip}")),
+            by(self.hostname, self.listener),
+            token(id),
             DateTime::from(time).to_rfc5322(),
         )
     }
@@ -79,19 +66,6 @@ impl Trace<'_> {
 fn marked(message: &Message, value: &str) -> Message {
     let marked = message.with_field_added("Received", value);
     marked.unwrap_or_else(|_| message.clone())
-}
-
-/// A name as it may stand in a trace field: whatever could end a token or begin a comment goes.
-fn safe(name: &str) -> String {
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
-    let name = name.chars().take(255);
-    name.map(|c| if is_safe(c) { c } else { '?' }).collect()
-}
-
-/// White space and folds as one space.
-fn unfolded(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value);
-    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -159,12 +133,12 @@ mod tests {
     #[test]
     fn what_comes_back_again_and_again_is_a_loop() {
         assert!(!TRACE.is_loop(&rounds(0)));
-        assert!(!TRACE.is_loop(&rounds(MOST)));
-        assert!(TRACE.is_loop(&rounds(MOST + 1)));
+        assert!(!TRACE.is_loop(&rounds(MOST_PASSES)));
+        assert!(TRACE.is_loop(&rounds(MOST_PASSES + 1)));
         let other = Trace {
             listener: "submission",
             ..TRACE
         };
-        assert!(!other.is_loop(&rounds(MOST + 1)));
+        assert!(!other.is_loop(&rounds(MOST_PASSES + 1)));
     }
 }

@@ -42,6 +42,7 @@ mod session;
 mod settings;
 mod stuffing;
 mod tls;
+pub mod trace;
 mod two_phases;
 
 pub use capabilities::Capabilities;

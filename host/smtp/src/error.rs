@@ -3,7 +3,6 @@
 
 use waxseal_policy::reply::Reply;
 
-
 /// Why a command or a message was refused before the policy saw it, sorted by whose fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use waxseal_message::DateTime;
+use waxseal_relay::trace::{MOST_PASSES, address_literal, by, is_by, token};
 use waxseal_service::listen::Peer;
 
 use crate::settings::Protocol;
@@ -10,10 +11,6 @@ use crate::settings::Protocol;
 /// RFC 5321 §6.3 asks for at least 100 before a loop is called one, for mail on its way through
 /// the world; between one relay and its filter there are fewer.
 const MOST: usize = 50;
-/// How often a message may have come through this very listener: a list behind an alias comes
-/// twice, no mail comes often.
-const MOST_OURS: usize = 2;
-
 /// What Received says.
 pub(crate) struct Trace<'a> {
     /// What the client called itself.
@@ -57,10 +54,7 @@ impl Trace<'_> {
     /// The field with its line ends, folded.
     pub(crate) fn field(&self) -> String {
         let peer = match self.peer {
-            Peer::Tcp(address) => match address.ip().to_canonical() {
-                std::net::IpAddr::V4(ip) => format!("[{ip}]"),
-                std::net::IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
-            },
+            Peer::Tcp(address) => address_literal(address.ip()),
             Peer::Unix => "Unix socket".to_owned(),
         };
         let recipient = match &self.recipient {
@@ -69,7 +63,7 @@ impl Trace<'_> {
         };
         format!(
             "Received: from {} ({peer})\r\n\t{}\r\n\twith {} id {}{recipient};\r\n\t{}\r\n",
-            safe(self.hello),
+            token(self.hello),
             by(self.hostname, self.listener),
             self.with.keyword(),
             self.id,
@@ -78,26 +72,14 @@ impl Trace<'_> {
     }
 }
 
-fn by(hostname: &str, listener: &str) -> String {
-    format!("by {} (waxseal/{})", safe(hostname), safe(listener))
-}
-
-/// A name as it may stand in a trace field: whatever could end a token or begin a comment goes.
-fn safe(name: &str) -> String {
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._:[]/".contains(c);
-    name.chars()
-        .map(|character| if is_safe(character) { character } else { '?' })
-        .collect()
-}
-
 /// Does this header say that the message goes in circles?
 pub(crate) fn is_loop(message: &[u8], hostname: &str, listener: &str) -> bool {
     let ours = by(hostname, listener);
     let received = || fields(message).filter(|field| is_received(field));
     let own = received()
         .take(MOST + 1)
-        .filter(|field| unfolded(field).contains(&ours));
-    received().nth(MOST).is_some() || own.count() > MOST_OURS
+        .filter(|field| is_by(&ours, field));
+    received().nth(MOST).is_some() || own.count() > MOST_PASSES
 }
 
 fn is_received(field: &[u8]) -> bool {
@@ -106,12 +88,6 @@ fn is_received(field: &[u8]) -> bool {
         .next()
         .unwrap_or_default();
     name.trim_ascii_end().eq_ignore_ascii_case(b"received")
-}
-
-/// The beginning of a field, where what we write stands; white space and folds as one space.
-fn unfolded(field: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&field[..field.len().min(2048)]);
-    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The fields of a header whose lines end in CRLF.
