@@ -13,7 +13,7 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "opener",
+    world: "prepared-opener",
     pub_export_macro: true,
     export_macro_name: "export_handler",
     default_bindings_module: "waxseal_guest::bindings",

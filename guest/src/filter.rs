@@ -52,7 +52,7 @@ pub trait Filter: Sized + 'static {
 macro_rules! filter {
     ($filter:ty) => {
         const _: () = {
-            use $crate::bindings::exports::waxseal::filter::handler;
+            use $crate::bindings::exports::waxseal::filter::{handler, preparation};
 
             ::std::thread_local! {
                 static READY: $crate::run::Ready<$filter> = const { $crate::run::Ready::new() };
@@ -70,6 +70,12 @@ macro_rules! filter {
                 }
             }
 
+            impl preparation::Guest for Component {
+                fn prepare(json: String) {
+                    READY.with(|ready| ready.prepare(&json));
+                }
+            }
+
             $crate::bindings::export_handler! { Component with_types_in $crate::bindings }
         };
     };
@@ -78,7 +84,7 @@ macro_rules! filter {
 /// What `filter!` expands to calls this; not for direct use.
 #[doc(hidden)]
 pub mod run {
-    use std::cell::RefCell;
+    use std::cell::OnceCell;
 
     use super::{ConfigProblem, Filter};
     use crate::{
@@ -87,35 +93,38 @@ pub mod run {
         config, settings,
     };
 
-    /// The filter made from the settings that `validate-config` saw last. It is
-    /// what a pre-initialised instance starts with; any other one is empty.
-    pub struct Ready<F>(RefCell<Option<(String, F)>>);
+    /// The filter made from its settings, in an instance that was prepared; empty in any
+    /// other.
+    pub struct Ready<F>(OnceCell<F>);
 
     impl<F: Filter> Ready<F> {
         #[allow(clippy::new_without_default)]
         pub const fn new() -> Self {
-            Ready(RefCell::new(None))
+            Ready(OnceCell::new())
         }
 
         pub fn validate_config(&self, json: String) -> Result<(), Vec<handler::ConfigProblem>> {
             report_panics();
             let filter = make::<F>(&json).map_err(for_host)?;
-            let problems = filter.check();
-            if !problems.is_empty() {
-                return Err(for_host(problems));
+            match filter.check() {
+                problems if problems.is_empty() => Ok(()),
+                problems => Err(for_host(problems)),
             }
-            *self.0.borrow_mut() = Some((json, filter));
-            Ok(())
+        }
+
+        /// What is wrong with the settings is for `evaluate` to say.
+        pub fn prepare(&self, json: &str) {
+            if let Ok(filter) = make::<F>(json) {
+                let _ = self.0.set(filter);
+            }
         }
 
         pub fn evaluate(&self, tx: handler::Transaction) -> Result<handler::Verdict, String> {
             report_panics();
             let tx = tx.into();
-            let json = config::json();
-            let ready = self.0.borrow();
-            let verdict = match &*ready {
-                Some((seen, filter)) if *seen == json => filter.evaluate(&tx),
-                _ => make::<F>(&json)
+            let verdict = match self.0.get() {
+                Some(filter) => filter.evaluate(&tx),
+                None => make::<F>(&config::json())
                     .map_err(unusable)
                     .and_then(|filter| filter.evaluate(&tx)),
             };

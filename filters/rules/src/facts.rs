@@ -1,6 +1,6 @@
 //! What conditions may ask. A trait, so that conditions are tested without a host.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use waxseal_guest::{inspect::Layers, prelude::*};
 
@@ -43,12 +43,35 @@ pub(crate) trait Facts {
     fn in_list(&self, list: &str, address: &str) -> Result<bool, Error>;
 }
 
-/// The host's facts. What several rules may ask for is kept.
+/// The host's facts. What several rules may ask for is asked once and kept.
 pub(crate) struct Mail<'a> {
     tx: &'a Transaction,
     message: Message,
     recipients: Vec<Recipient>,
+    sender: OnceCell<String>,
+    from: OnceCell<Vec<String>>,
+    session: Kept<SessionFact, Option<String>>,
+    headers: Kept<String, Vec<String>>,
     attachments: OnceCell<Vec<AttachmentFact>>,
+}
+
+/// Answers by what was asked.
+struct Kept<K, V>(RefCell<Vec<(K, V)>>);
+
+impl<K: PartialEq, V: Clone> Kept<K, V> {
+    fn new() -> Self {
+        Kept(RefCell::new(Vec::new()))
+    }
+
+    fn answer(&self, key: K, ask: impl FnOnce(&K) -> V) -> V {
+        let mut kept = self.0.borrow_mut();
+        if let Some((_, answer)) = kept.iter().find(|(known, _)| *known == key) {
+            return answer.clone();
+        }
+        let answer = ask(&key);
+        kept.push((key, answer.clone()));
+        answer
+    }
 }
 
 impl<'a> Mail<'a> {
@@ -57,6 +80,10 @@ impl<'a> Mail<'a> {
             tx,
             message: tx.message(),
             recipients: tx.recipients(),
+            sender: OnceCell::new(),
+            from: OnceCell::new(),
+            session: Kept::new(),
+            headers: Kept::new(),
             attachments: OnceCell::new(),
         }
     }
@@ -68,25 +95,28 @@ impl Facts for Mail<'_> {
     }
 
     fn sender(&self) -> String {
-        self.tx.sender()
+        self.sender.get_or_init(|| self.tx.sender()).clone()
     }
 
     fn from(&self) -> Vec<String> {
-        let addresses = self.message.addresses("from").into_iter();
-        addresses
-            .map(|from| format!("{}@{}", from.local, from.domain))
-            .collect()
+        let ask = || {
+            let addresses = self.message.addresses("from").into_iter();
+            addresses
+                .map(|from| format!("{}@{}", from.local, from.domain))
+                .collect()
+        };
+        self.from.get_or_init(ask).clone()
     }
 
     fn session(&self, fact: SessionFact) -> Option<String> {
-        match fact {
+        self.session.answer(fact, |fact| match fact {
             SessionFact::AuthUser => self.tx.auth_user(),
             SessionFact::ClientIp => self.tx.client_ip(),
             SessionFact::ClientName => self.tx.client_name(),
             SessionFact::Direction => self.tx.direction(),
             SessionFact::Helo => self.tx.helo(),
             SessionFact::Tls => self.tx.tls_version(),
-        }
+        })
     }
 
     fn property(&self, name: &str) -> Option<String> {
@@ -105,8 +135,10 @@ impl Facts for Mail<'_> {
     }
 
     fn headers(&self, name: &str) -> Vec<String> {
-        let fields = self.message.headers(name).into_iter();
-        fields.map(|field| field.value).collect()
+        self.headers.answer(name.to_owned(), |name| {
+            let fields = self.message.headers(name).into_iter();
+            fields.map(|field| field.value).collect()
+        })
     }
 
     fn size(&self) -> u32 {

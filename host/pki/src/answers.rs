@@ -153,6 +153,7 @@ impl Judgement<'_> {
 
     fn is_response_signed(&mut self, response: &Response, key: &Key) -> bool {
         let signed = Signed {
+            whole: None,
             octets: &response.signed,
             algorithm: &response.algorithm,
             signature: &response.signature,

@@ -6,7 +6,7 @@ use crate::names::{GeneralName, Name};
 use const_oid::db::rfc5280;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use waxseal_smime::Time;
 use waxseal_smime::asn1::{Element, Malformed, Reader, tag, time};
 
@@ -26,6 +26,7 @@ pub(crate) struct List {
     signed: Range<usize>,
     algorithm: Range<usize>,
     signature: Range<usize>,
+    sha256: OnceLock<[u8; 32]>,
     pub(crate) issuer: Name,
     pub(crate) this_update: Option<Time>,
     pub(crate) next_update: Option<Time>,
@@ -214,6 +215,11 @@ impl List {
             }
         }
         Ok(())
+    }
+
+    /// SHA-256 of the list, made when it is first asked for.
+    pub(crate) fn sha256(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
+        *self.sha256.get_or_init(|| hash(&self.octets))
     }
 
     pub(crate) fn signed(&self) -> &[u8] {

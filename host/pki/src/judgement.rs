@@ -50,7 +50,7 @@ impl<'a> Judgement<'a> {
             responses: responses
                 .filter_map(|octets| Response::from_der(octets).ok())
                 .collect(),
-            verifier: Verifier::new(&*policy.provider, policy.settings.allow_weak),
+            verifier: Verifier::new(&*policy.provider, policy.settings.allow_weak, &policy.right),
             candidates: 0,
             paths: 0,
             fetches: 0,
@@ -105,6 +105,7 @@ impl<'a> Judgement<'a> {
 /// What an issuer signed of a certificate.
 pub(crate) fn signed_by_issuer(certificate: &Certificate) -> Signed<'_> {
     Signed {
+        whole: Some(certificate.fingerprint()),
         octets: certificate.tbs_der(),
         algorithm: certificate.signature_algorithm_der(),
         signature: certificate.signature(),

@@ -3,8 +3,9 @@
 use crate::defect::Defect;
 use crate::limits;
 use crate::parsed::Parsed;
+use crate::right::RightSignatures;
 use waxseal_smime::asn1::{Element, sequence, tag};
-use waxseal_smime::{KeyAlgorithm, Provider, SignatureScheme, signature_scheme};
+use waxseal_smime::{DigestAlgorithm, KeyAlgorithm, Provider, SignatureScheme, signature_scheme};
 
 /// The working key of a path (RFC 5280 §6.1.2 (g) to (i)): a SubjectPublicKeyInfo with its
 /// parameters, inherited ones included.
@@ -59,6 +60,8 @@ fn with_parameters(info: &[u8], parameters: &[u8]) -> Option<Vec<u8>> {
 
 /// What was signed: the octets, the AlgorithmIdentifier, the signature.
 pub(crate) struct Signed<'a> {
+    /// SHA-256 of the certificate or list that has all three, where it is asked about again.
+    pub(crate) whole: Option<[u8; 32]>,
     pub(crate) octets: &'a [u8],
     pub(crate) algorithm: &'a [u8],
     pub(crate) signature: &'a [u8],
@@ -68,15 +71,21 @@ pub(crate) struct Signed<'a> {
 pub(crate) struct Verifier<'a> {
     pub(crate) provider: &'a dyn Provider,
     pub(crate) allow_weak: bool,
+    right: &'a RightSignatures,
     signatures: usize,
     weak: Vec<String>,
 }
 
 impl<'a> Verifier<'a> {
-    pub(crate) fn new(provider: &'a dyn Provider, allow_weak: bool) -> Self {
+    pub(crate) fn new(
+        provider: &'a dyn Provider,
+        allow_weak: bool,
+        right: &'a RightSignatures,
+    ) -> Self {
         Self {
             provider,
             allow_weak,
+            right,
             signatures: 0,
             weak: Vec::new(),
         }
@@ -89,12 +98,25 @@ impl<'a> Verifier<'a> {
             return Err(Defect::Limit("signatures"));
         }
         self.signatures += 1;
+        let fact = signed.whole.map(|whole| (whole, self.sha256(&key.info)));
+        if fact.is_some_and(|fact| self.right.knows(&fact)) {
+            return Ok(());
+        }
         self.provider
             .verify(&key.info, scheme, signed.octets, signed.signature)
             .map_err(|error| match error {
                 waxseal_smime::ProviderError::Unsupported(what) => Defect::Weak(what),
                 _ => Defect::BadSignature,
-            })
+            })?;
+        if let Some(fact) = fact {
+            self.right.keep(fact);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sha256(&self, octets: &[u8]) -> [u8; 32] {
+        let digest = self.provider.digest(DigestAlgorithm::Sha256, octets);
+        digest.try_into().expect("SHA-256 has 32 octets")
     }
 
     /// The scheme, if rule 11 and the operator allow it with this key.

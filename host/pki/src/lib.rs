@@ -27,6 +27,7 @@ mod ocsp;
 mod parsed;
 mod policy;
 mod profile;
+mod right;
 mod search;
 mod settings;
 mod status;

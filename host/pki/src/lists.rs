@@ -104,7 +104,9 @@ impl Judgement<'_> {
     }
 
     fn is_signed(&mut self, list: &List, key: &Key) -> bool {
+        let whole = list.sha256(|octets| self.verifier.sha256(octets));
         let signed = Signed {
+            whole: Some(whole),
             octets: list.signed(),
             algorithm: list.algorithm(),
             signature: list.signature(),

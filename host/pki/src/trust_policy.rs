@@ -5,6 +5,7 @@ use crate::defect::{Defect, Fault};
 use crate::fetch::Fetch;
 use crate::judgement::Judgement;
 use crate::parsed::{Entry, Parsed, Pool};
+use crate::right::RightSignatures;
 use crate::settings::Settings;
 use crate::validate::Goal;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct TrustPolicy {
     pub(crate) settings: Settings,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) fetcher: Option<Arc<dyn Fetch>>,
+    pub(crate) right: Arc<RightSignatures>,
 }
 
 /// Certificates that are trusted as they are.
@@ -50,6 +52,7 @@ impl TrustPolicy {
             settings,
             provider,
             fetcher: None,
+            right: Arc::default(),
         }
     }
 

@@ -104,6 +104,24 @@ fn rule_05_a_forged_signature_is_refused() {
     assert_eq!(judged.unwrap_err().code, "path.signature");
 }
 
+/// What a policy remembers of one question answers no other.
+#[test]
+fn rule_05_a_question_that_was_answered_hides_no_defect() {
+    let policy =
+        policy(revocation(RevocationMode::Required)).with_crls(vec![crl("root"), crl("middle")]);
+    let mut octets = fixture("anna.crt");
+    *octets.last_mut().unwrap() ^= 1;
+    let forged = Certificate::from_der(&octets).unwrap();
+    for _ in 0..2 {
+        check(&policy, "anna", "trusted");
+        check(&policy, "ben", "certificate.revoked");
+        let judged = policy.judge(&forged, &request(&[], NOW));
+        assert_eq!(judged.unwrap_err().code, "path.signature");
+        let later = request(&[], NOW.plus(366 * 86_400));
+        assert_eq!(verdict(&policy, "anna", &later), "certificate.expired");
+    }
+}
+
 #[test]
 fn rule_05_a_path_through_no_authority_is_refused() {
     // Nobody's certificate leads on to one that is no authority: Anna as an anchor trusts

@@ -43,6 +43,7 @@ mod limits;
 mod lists;
 mod load;
 mod policy;
+mod prepare;
 mod runtime;
 mod table;
 mod trace;

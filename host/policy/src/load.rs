@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use wasmtime::component::Component;
 
 use crate::bindings::OpenerPre;
 use crate::breaker::Breaker;
@@ -19,6 +20,7 @@ use crate::filter::{Filter, Settings};
 use crate::grants::{DECIDER, GRANTABLE, Grants};
 use crate::host::Failure;
 use crate::policy::FilterInfo;
+use crate::prepare;
 use crate::runtime::{Runtime, TABLE_ELEMENTS};
 
 /// Loads every filter.
@@ -46,15 +48,51 @@ fn load(
     configured(runtime, filter, policy).map_err(at(LoadStep::Configuration))?;
     let sha256 = pinned(filter).map_err(at(LoadStep::Digest))?;
     let names = granted(&filter.component, &filter.grants).map_err(at(LoadStep::Imports))?;
+    let loaded = |component| loaded(runtime, filter, policy, &names, &sha256, component);
+    if let Some(component) = prepared(runtime, filter, &names) {
+        match loaded(component) {
+            // What the filter does before it is called, it does a second time.
+            Err(error) if error.step == LoadStep::Instantiate => unprepared(filter, &error),
+            other => return other,
+        }
+    }
     let component = runtime
         .compile(&filter.component)
         .map_err(|error| at(LoadStep::Compile)(LoadReason::Compile(format!("{error:#}"))))?;
+    loaded(component)
+}
+
+/// The component with its settings read, where there is one ([`crate::prepare`]).
+fn prepared(runtime: &Runtime, filter: &FilterConfig, names: &Names) -> Option<Component> {
+    let export = prepare::export(names)?;
+    let prepared = runtime.prepare(&filter.component, export, &filter.settings, &filter.limits);
+    prepared.unwrap_or_else(|error| {
+        unprepared(filter, &format_args!("{error:#}"));
+        None
+    })
+}
+
+fn unprepared(filter: &FilterConfig, reason: &dyn std::fmt::Display) {
+    let name = filter.name.as_str();
+    tracing::warn!(filter = name, %reason, "a filter reads its settings for each message");
+}
+
+/// The filter, linked and tried.
+fn loaded(
+    runtime: &Runtime,
+    filter: &FilterConfig,
+    policy: &PolicyConfig,
+    names: &Names,
+    sha256: &[u8; 32],
+    component: Component,
+) -> Result<Filter, LoadError> {
     let component = runtime
         .linker()
         .instantiate_pre(&component)
         .and_then(OpenerPre::new)
         .map_err(|error| {
-            at(LoadStep::Instantiate)(LoadReason::Instantiate(format!("{error:#}")))
+            let reason = LoadReason::Instantiate(format!("{error:#}"));
+            LoadError::of(&filter.name, LoadStep::Instantiate, reason)
         })?;
     let filter = Filter {
         settings: Arc::new(settings(filter, policy)),
@@ -62,8 +100,8 @@ fn load(
         always: filter.always,
         info: FilterInfo {
             name: filter.name.clone(),
-            sha256: hex(&sha256),
-            imports: names.imports,
+            sha256: hex(sha256),
+            imports: names.imports.clone(),
             grants: filter.grants.to_strings(),
         },
         breaker: Breaker::new(&filter.name, runtime.limits().breaker),

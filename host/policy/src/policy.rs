@@ -1,6 +1,5 @@
 //! One generation's filters, and the chain.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -66,12 +65,12 @@ impl Policy {
             },
         };
         if verdict.is_none() {
-            let table = &mut chain.evaluation.table;
+            let table = chain.evaluation.table_mut();
             table.settle_on_delivery(capabilities.as_ref());
         }
         Decision {
             verdict: verdict.unwrap_or(Verdict::Deliver),
-            plan: chain.evaluation.table.plan,
+            plan: Arc::unwrap_or_clone(chain.evaluation.table).plan,
             trace: chain.trace,
             decided_by: chain.decided_by,
             failures: chain.failures,
@@ -118,8 +117,8 @@ impl Chain {
             evaluation: Evaluation {
                 transaction: transaction.clone(),
                 capabilities: capabilities.clone(),
-                table: Table::new(transaction),
-                notes: BTreeMap::new(),
+                table: Arc::new(Table::new(transaction)),
+                notes: Arc::default(),
             },
             accepted: false,
             decided_by: None,
@@ -145,14 +144,15 @@ impl Chain {
             Ok(answer) => {
                 pass.passed();
                 self.evaluation = evaluation;
-                self.evaluation.table.oblige_encrypted();
+                self.evaluation.table_mut().oblige_encrypted();
                 self.trace.filters.push(trace);
                 self.answered(&filter.settings.name, answer)
             }
             Err(failure) => {
                 let at = self.evaluation.transaction.time;
                 pass.failed(&failure, at, runtime.now());
-                self.evaluation.table.undo(evaluation.table);
+                let left = Arc::unwrap_or_clone(evaluation.table);
+                self.evaluation.table_mut().undo(left);
                 self.failed(filter, trace, failure)
             }
         }

@@ -24,6 +24,8 @@ use crate::bindings::Opener;
 use crate::breaker::BreakerRules;
 use crate::error::{LoadError, LoadReason, LoadStep};
 use crate::host::HostState;
+use crate::limits::FilterLimits;
+use crate::prepare::Workshop;
 
 /// How often deadlines are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -37,7 +39,7 @@ const TABLES: u32 = 8;
 /// Elements of one table; what a filter gets is in its own limits.
 pub(crate) const TABLE_ELEMENTS: usize = 16_384;
 /// Compiled components that are kept for the next generation.
-const COMPILED: usize = 64;
+const COMPILED: usize = 128;
 
 /// What filters may use together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<HostState>,
     pub(crate) slots: Slots,
+    /// None where filters run once: then reading the settings once more costs less.
+    workshop: Option<Workshop>,
     compiled: Mutex<Vec<([u8; 32], Component)>>,
     /// Dropping it ends the ticker.
     _ticker: Sender<()>,
@@ -111,9 +115,14 @@ impl Runtime {
         let engine = engine(limits).map_err(unusable)?;
         let mut linker = Linker::new(&engine);
         Opener::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(unusable)?;
+        let workshop = match limits.compile {
+            Compile::ForMany => Some(Workshop::new().map_err(unusable)?),
+            Compile::ForOne => None,
+        };
         Ok(Arc::new(Self {
             limits: *limits,
             clock,
+            workshop,
             linker,
             slots: Slots::new(limits),
             compiled: Mutex::default(),
@@ -141,17 +150,45 @@ impl Runtime {
     /// Compiles a component, or finds it among those compiled before: a new generation
     /// mostly has the filters of the last one.
     pub(crate) fn compile(&self, octets: &[u8]) -> wasmtime::Result<Component> {
-        let digest: [u8; 32] = Sha256::digest(octets).into();
-        if let Some(component) = self.known(&digest) {
+        // `from_binary` takes no text; precompiled code has another constructor, unsafe.
+        self.kept(Sha256::digest(octets).into(), || {
+            Component::from_binary(&self.engine, octets)
+        })
+    }
+
+    /// The component with its settings read, if that is worth the while here.
+    pub(crate) fn prepare(
+        &self,
+        octets: &[u8],
+        export: &str,
+        json: &str,
+        limits: &FilterLimits,
+    ) -> wasmtime::Result<Option<Component>> {
+        let Some(workshop) = &self.workshop else {
+            return Ok(None);
+        };
+        let key = Sha256::new_with_prefix(Sha256::digest(octets)).chain_update(json);
+        let prepare = || {
+            let prepared = workshop.prepare(octets, export, json, limits)?;
+            Component::from_binary(&self.engine, &prepared)
+        };
+        self.kept(key.finalize().into(), prepare).map(Some)
+    }
+
+    fn kept(
+        &self,
+        key: [u8; 32],
+        compile: impl FnOnce() -> wasmtime::Result<Component>,
+    ) -> wasmtime::Result<Component> {
+        if let Some(component) = self.known(&key) {
             return Ok(component);
         }
-        // `from_binary` takes no text; precompiled code has another constructor, unsafe.
-        let component = Component::from_binary(&self.engine, octets)?;
+        let component = compile()?;
         let mut compiled = lock(&self.compiled);
         if compiled.len() >= COMPILED {
             compiled.remove(0);
         }
-        compiled.push((digest, component.clone()));
+        compiled.push((key, component.clone()));
         Ok(component)
     }
 

@@ -113,6 +113,11 @@ fn microseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
 
 /// At most `max` characters of `text`, control characters escaped.
 pub(crate) fn bounded(text: &str, max: usize) -> String {
+    // Nearly all of it is short, plain text.
+    let plain = |octet: &u8| octet.is_ascii() && !octet.is_ascii_control();
+    if text.len() <= max && text.as_bytes().iter().all(plain) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(max));
     for (count, character) in text.chars().enumerate() {
         if count == max {

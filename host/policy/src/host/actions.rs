@@ -1,5 +1,7 @@
 //! `actions`: cells of the plan.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::{actions, types};
@@ -16,7 +18,7 @@ impl actions::Host for HostState {
         message: Resource<MessageHandle>,
     ) -> Result<(), Refusal> {
         let recipe = self.held(&message)?.recipe();
-        let answer = self.ask(|table, host| table.set_message(&recipe, host));
+        let answer = self.ask(|table, host| Arc::make_mut(table).set_message(&recipe, host));
         let answer = answer.map_err(Refusal::from);
         self.recorded("actions.set-message", String::new, answer, ok)
     }
@@ -28,8 +30,9 @@ impl actions::Host for HostState {
         message: Resource<MessageHandle>,
     ) -> Result<(), Refusal> {
         let recipe = self.held(&message)?.recipe();
-        let answer = addresses(&recipients)
-            .and_then(|rows| self.ask(|table, host| table.route(&rows, &recipe, host)));
+        let answer = addresses(&recipients).and_then(|rows| {
+            self.ask(|table, host| Arc::make_mut(table).route(&rows, &recipe, host))
+        });
         let arguments = || in_words(Some(&recipients));
         self.recorded(
             "actions.route",
@@ -46,7 +49,11 @@ impl actions::Host for HostState {
     ) -> Result<(), Refusal> {
         let answer = recipients.as_deref().map(addresses).transpose();
         let answer = answer
-            .and_then(|rows| self.deciding()?.table.require_encryption(rows.as_deref()))
+            .and_then(|rows| {
+                self.deciding()?
+                    .table_mut()
+                    .require_encryption(rows.as_deref())
+            })
             .map_err(Refusal::from);
         let arguments = || in_words(recipients.as_deref());
         self.recorded("actions.require-encryption", arguments, answer, ok)
@@ -61,7 +68,7 @@ impl actions::Host for HostState {
         let words = format!("{} {}", reply.code, in_words(Some(&recipients)));
         let answer = checked_refusal(reply.into())
             .and_then(|reply| Ok((addresses(&recipients)?, reply)))
-            .and_then(|(rows, reply)| self.deciding()?.table.refuse(&rows, &reply))
+            .and_then(|(rows, reply)| self.deciding()?.table_mut().refuse(&rows, &reply))
             .map_err(Refusal::from);
         self.recorded("actions.refuse", || words, answer, ok)
     }

@@ -1,5 +1,7 @@
 //! `envelope`: recipients and the reverse-path.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::envelope;
@@ -17,7 +19,7 @@ impl envelope::Host for HostState {
         let limit = self.settings.limits.recipients;
         let answer = address(&recipient).and_then(|address| {
             self.ask(|table, host| match table.plan.rows.len() < limit {
-                true => table.add_recipient(&address, host),
+                true => Arc::make_mut(table).add_recipient(&address, host),
                 false => Err(CallError::new(
                     ErrorKind::LimitExceeded,
                     "limit.recipients",
@@ -35,7 +37,7 @@ impl envelope::Host for HostState {
         recipient: String,
     ) -> Result<(), Refusal> {
         let answer = address(&recipient)
-            .and_then(|address| self.deciding()?.table.remove_recipient(&address))
+            .and_then(|address| self.deciding()?.table_mut().remove_recipient(&address))
             .map_err(Refusal::from);
         self.recorded("envelope.remove-recipient", || recipient, answer, ok)
     }
@@ -52,7 +54,7 @@ impl envelope::Host for HostState {
         };
         let answer = parsed
             .and_then(|parsed| {
-                self.deciding()?.table.plan.sender = parsed;
+                self.deciding()?.table_mut().plan.sender = parsed;
                 Ok(())
             })
             .map_err(Refusal::from);

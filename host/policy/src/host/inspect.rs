@@ -147,7 +147,7 @@ impl harvest::Host for HostState {
         let recipe = self.held(&message)?.recipe();
         let answer = self.ask(|table, host| {
             host.check_harvest(&recipe)?;
-            table.harvest(recipe.key());
+            Arc::make_mut(table).harvest(recipe.key());
             Ok(())
         });
         let answer = answer.map_err(Refusal::from);

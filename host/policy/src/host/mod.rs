@@ -75,13 +75,21 @@ impl Work {
     }
 }
 
-/// One transaction on its way through the chain.
+/// One transaction on its way through the chain. Each filter works on a clone, which costs
+/// nothing before it changes something.
 #[derive(Clone)]
 pub(crate) struct Evaluation {
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) capabilities: Arc<dyn Capabilities>,
-    pub(crate) table: Table,
-    pub(crate) notes: BTreeMap<String, String>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) notes: Arc<BTreeMap<String, String>>,
+}
+
+impl Evaluation {
+    /// The table, to change it.
+    pub(crate) fn table_mut(&mut self) -> &mut Table {
+        Arc::make_mut(&mut self.table)
+    }
 }
 
 /// A failure with its code.
@@ -157,7 +165,7 @@ impl HostState {
     /// Asks the host's capabilities, on their own budget of time.
     fn ask<T>(
         &mut self,
-        call: impl FnOnce(&mut Table, &dyn Capabilities) -> Result<T, CallError>,
+        call: impl FnOnce(&mut Arc<Table>, &dyn Capabilities) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         self.at_the_hosts_expense(|state| {
             let evaluation = state.deciding()?;

@@ -1,5 +1,7 @@
 //! `profiles`: the operator's named ways to protect a message.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::profiles;
@@ -59,7 +61,7 @@ impl profiles::Host for HostState {
             profiles::Timing::OnDelivery => (Timing::OnDelivery, "on-delivery"),
         };
         let answer = self.profile_call(&profile, recipients.as_deref(), |table, rows, host| {
-            table.apply(&profile, timing, rows, host)
+            Arc::make_mut(table).apply(&profile, timing, rows, host)
         });
         let arguments = || format!("{profile} {word} {}", in_words(recipients.as_deref()));
         self.recorded("profiles.apply", arguments, answer, |found| outcomes(found))
@@ -81,7 +83,11 @@ impl HostState {
         &mut self,
         profile: &str,
         recipients: Option<&[String]>,
-        call: impl FnOnce(&mut Table, Rows<'_>, &dyn Capabilities) -> Result<Vec<Outcome>, CallError>,
+        call: impl FnOnce(
+            &mut Arc<Table>,
+            Rows<'_>,
+            &dyn Capabilities,
+        ) -> Result<Vec<Outcome>, CallError>,
     ) -> Result<Vec<Outcome>, Refusal> {
         self.granted_profile(profile)?;
         let rows = recipients.map(addresses).transpose()?;

@@ -1,5 +1,7 @@
 //! `session.transaction`: who sends what to whom.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use crate::bindings::waxseal::filter::session::{self, AuthResult, EsmtpParameter, Recipient};
@@ -217,7 +219,7 @@ impl session::HostTransaction for HostState {
         key: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        let notes = &mut self.at(&handle)?.notes;
+        let notes = Arc::make_mut(&mut self.at(&handle)?.notes);
         let others = notes.iter().filter(|(known, _)| **known != key);
         let octets: usize = others.map(|(key, value)| key.len() + value.len()).sum();
         if octets + key.len() + value.len() > NOTE_OCTETS {
