@@ -12,7 +12,9 @@ can have cut off an acknowledgement:
                     this one was taken
     killed, full    Waxseal was killed, or the disk was full, while the client waited for its reply
 
-Over LMTP a fault excuses only the recipients that it met: they have replies of their own.
+Over LMTP a fault excuses only the recipients that it met: they have replies of their own. At the
+hop a copy goes into Postfix's queue and arrives some time later, so there the first delivery bounds
+nothing. And each fault excuses one more copy of a recipient, not two: it brought one retry.
 """
 
 from collections import defaultdict
@@ -23,6 +25,8 @@ import reading
 # Logs of other programs have whole seconds, and what a killed process had sent already is still
 # read by the next hop, late on a loaded machine.
 SLACK = 4.0
+# What Fault.detail says where a queue follows (hop.Hop).
+AT_HOP = "at hop"
 CUTS = {"cut-ack", "cut-some", "hang", "gave-up", "killed", "full"}
 
 
@@ -166,11 +170,12 @@ class Ledger:
     def _twice(self, message, recipient, copies):
         """Each copy after the first needs a fault between it and the one before."""
         self.tally.counts["recipients with more copies"] += 1
+        spent = set()
         for before, after in zip(copies, copies[1:]):
             if message.phase in self.calm:
                 self._wrong(message.id, f"twice without faults for {recipient}")
                 continue
-            fault = self._excuse(message, recipient, before.at, after.at)
+            fault = self._excuse(message, recipient, before.at, after.at, spent)
             if fault is None:
                 told = [f"{f.kind} {f.at - before.at:+.2f}" for f in self.by_id[message.id]]
                 self._wrong(message.id, f"twice for {recipient} by {message.share}, "
@@ -178,13 +183,17 @@ class Ledger:
                             f"faults: {told}; attempts: "
                             f"{[(round(a.at - before.at, 2), a.reply) for a in message.attempts]}")
                 continue
+            spent.add(id(fault))
             self.tally.duplicates.append(Line(
                 message.id, f"for {recipient} by {message.share}: {fault.kind} {fault.detail}"))
 
-    def _excuse(self, message, recipient, first, second):
+    def _excuse(self, message, recipient, first, second, spent):
         for fault in self.by_id[message.id]:
+            if id(fault) in spent:
+                continue
             slack = SLACK if fault.kind in ("killed", "full") else 0.1
-            if not first - slack <= fault.at <= second + slack:
+            queued_since = fault.detail == AT_HOP and message.share != "lmtp"
+            if fault.at > second + slack or not queued_since and fault.at < first - slack:
                 continue
             met = not fault.recipients or recipient in fault.recipients
             if fault.kind in CUTS and (met or message.share != "lmtp"):

@@ -16,7 +16,7 @@ import reading
 from client import Client, Line, Sent
 from flow import CUT, deferrals
 from hop import Hop
-from ledger import Ledger
+from ledger import AT_HOP, Ledger
 from milter_proxy import MilterProxy
 from recorder import Delivery, Fault, Record, Schedule, Session, Sink
 
@@ -136,16 +136,17 @@ def planted(sent, record):
     def double(_, r):
         r.deliveries.append(r.deliveries[5])
 
-    def excuse(kind, after, recipients=(), share="smtp"):
-        """A duplicate, and a fault of its message so many seconds after the first copy."""
+    def excuse(kind, after, recipients=(), share="smtp", detail="", times=1):
+        """Duplicates, and a fault of their message so many seconds after the first copy."""
         def change(messages, r):
             first = r.deliveries[5]
             last_of(messages, first).share = share
-            second = copy.copy(first)
-            second.at += 10
-            r.deliveries.append(second)
+            for number in range(times):
+                again = copy.copy(first)
+                again.at += 10 * (number + 1)
+                r.deliveries.append(again)
             r.faults.append(Fault(kind, first.at + after, frozenset([first.id]),
-                                  frozenset(recipients)))
+                                  frozenset(recipients), detail=detail))
         return change
 
     def other_fault(messages, r):
@@ -166,6 +167,12 @@ def planted(sent, record):
         ("a copy twice", changed(double), "twice"),
         ("twice, its acknowledgement cut", changed(excuse("cut-ack", 1)), None),
         ("twice, cut before the first copy", changed(excuse("cut-ack", -5)), "twice"),
+        ("twice, cut before the first copy left Postfix's queue",
+         changed(excuse("cut-ack", -5, detail=AT_HOP)), None),
+        ("twice over LMTP, where no queue is, cut before the first copy",
+         changed(excuse("cut-ack", -5, share="lmtp", detail=AT_HOP)), "twice"),
+        ("three times, and one acknowledgement cut",
+         changed(excuse("cut-ack", 1, times=2, detail=AT_HOP)), "twice"),
         ("twice, cut after the second copy", changed(excuse("cut-ack", 15)), "twice"),
         ("twice, another message's acknowledgement cut", changed(other_fault), "twice"),
         ("twice, only slow", changed(excuse("stall", 1)), "twice"),
