@@ -4,6 +4,7 @@
 #[path = "../../engine/tests/operator/mod.rs"]
 mod operator;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -163,11 +164,14 @@ async fn a_reload_under_load_drops_no_message_and_each_finishes_on_its_generatio
             let service = Arc::clone(&service);
             tokio::spawn(async move {
                 let mut seen = Vec::new();
-                for _ in 0..MESSAGES {
+                let mut generations = HashSet::new();
+                // However fast messages are: until reloads came between them.
+                while seen.len() < MESSAGES || generations.len() < 3 {
                     let processed = process(&service).await;
                     // Each generation refuses with its own name.
                     let refusal = reply(&processed).clone();
                     assert_eq!(refusal.text, processed.outcome.generation);
+                    generations.insert(processed.outcome.generation.clone());
                     seen.push(processed.outcome.generation.clone());
                     processed.conclude(Ending::Replied(refusal));
                 }
@@ -181,10 +185,10 @@ async fn a_reload_under_load_drops_no_message_and_each_finishes_on_its_generatio
     }
     stop.store(true, Ordering::Relaxed);
     let reloads = reloads.join().unwrap();
-    assert_eq!(seen.len(), SENDERS * MESSAGES);
+    assert!(seen.len() >= SENDERS * MESSAGES);
     seen.sort();
     seen.dedup();
-    assert!(reloads > 1 && seen.len() > 1, "{reloads} reloads, {seen:?}");
+    assert!(seen.len() <= reloads + 1, "{reloads} reloads, {seen:?}");
 }
 
 #[tokio::test]

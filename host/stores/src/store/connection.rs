@@ -145,12 +145,18 @@ impl Database {
     /// The schema's version: 0 for an empty file. Refuses what this program did not make, and
     /// what a newer one did.
     fn version(&self, connection: &Connection) -> Result<i64, Error> {
-        let read = |name| self.retried(|| pragma(connection, name));
-        let (version, application) = (read("user_version")?, read("application_id")?);
-        let pages = read("page_count")?;
+        // In one transaction: somebody may be making the file meanwhile.
+        let (version, application, is_empty) = self.retried(|| {
+            let moment = connection.unchecked_transaction()?;
+            let (version, application) = (
+                pragma(&moment, "user_version")?,
+                pragma(&moment, "application_id")?,
+            );
+            let is_empty = pragma(&moment, "page_count")? == 0 || is_empty(&moment)?;
+            Ok((version, application, is_empty))
+        })?;
         match version {
-            0 if application == 0 && pages == 0 => Ok(0),
-            0 if application == 0 && self.retried(|| is_empty(connection))? => Ok(0),
+            0 if application == 0 && is_empty => Ok(0),
             sql::VERSION if application == sql::APPLICATION_ID => Ok(version),
             _ if application != sql::APPLICATION_ID => Err(self.error(StoreFault::Foreign)),
             _ => Err(self.error(StoreFault::Newer {
