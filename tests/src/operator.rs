@@ -92,7 +92,13 @@ impl Policy {
 
     /// An identity of `[identity.NAME]` that signs for `address`.
     pub fn signer(&mut self, name: &str, address: &str) -> Identity {
-        let identity = self.issue(address);
+        self.signer_with(name, address, "rsa:2048", "keyEncipherment")
+    }
+
+    /// The same with another kind of key, as [`Authority::issue_with`] takes it.
+    pub fn signer_with(&mut self, name: &str, address: &str, key: &str, usage: &str) -> Identity {
+        self.serial += 1;
+        let identity = self.authority.issue_with(self.serial, address, key, usage);
         let both =
             [&identity.certificate, &identity.key].map(|f| std::fs::read_to_string(f).unwrap());
         let file = format!("identities/{name}.pem");

@@ -4,7 +4,7 @@
 //! content.
 //!
 //! ```text
-//! tests/run bench                                              with the other benches
+//! tests/run bench                                               with the other bench
 //! cargo bench -p waxseal-benches --bench rejection -- 500       rounds
 //! ```
 //!
