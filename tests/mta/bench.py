@@ -5,14 +5,16 @@ no limit.
 
     throughput   messages per second from the first MAIL to the last arrival, `smtp-source` with 10
                  sessions, `smtp-sink` at the end; a fifth is sent first and not counted
-    latency      from the end of the message to Postfix's reply, one client, one connection; what
-                 the milter adds is the difference to the same Postfix without it
-    memory       resident, with idle and with half-sent messages on so many connections
+    latency      from the end of the message to Postfix's reply, with and without the milter in
+                 turns, one connection each; what it adds is the difference of each pair
+    memory       resident, with idle and with half-sent messages on so many connections of the SMTP
+                 listener
     reload       `waxseal reload`, a new generation each time
     shadow       throughput with a candidate beside the active generation
 """
 
 import argparse
+import contextlib
 import os
 import re
 import socket
@@ -86,8 +88,12 @@ class Gate:
 
     def throughput(self, way, job, count):
         sender, recipient = JOBS[job]
+        said = len(self.server.said())
         self.send(way, sender, recipient, count // 5)
-        return self.send(way, sender, recipient, count)
+        rate = self.send(way, sender, recipient, count)
+        if way != "none":
+            prove(self.server.said()[said:], job, count + count // 5)
+        return rate
 
     def send(self, way, sender, recipient, count):
         began = time.monotonic()
@@ -96,12 +102,29 @@ class Gate:
         wait_until(lambda: not queue_files(self.postfix), "the queue to be empty", 600, 0.01)
         return count / (time.monotonic() - began)
 
-    def latencies(self, way, job, count):
-        sender, recipient = JOBS[job]
-        with socket.create_connection(("127.0.0.1", self.ports[way])) as line:
-            file = line.makefile("rwb")
-            replies(file, None, "EHLO bench.example")
-            return [one(file, sender, recipient, number) for number in range(count)]
+    def latencies(self, job, count):
+        """Without Waxseal and through its milter, in turns: [(without, with)]."""
+        said = len(self.server.said())
+        with contextlib.ExitStack() as stack:
+            files = []
+            for way in ("none", "milter"):
+                line = socket.create_connection(("127.0.0.1", self.ports[way]))
+                files.append(stack.enter_context(line).makefile("rwb"))
+                replies(files[-1], None, "EHLO bench.example")
+            pairs = [tuple(one(file, *JOBS[job], number) for file in files)
+                     for number in range(count)]
+        prove(self.server.said()[said:], job, count)
+        return pairs
+
+
+def prove(log, job, count):
+    """Waxseal did with each message what the row says, by the lines of its log."""
+    wanted = {"signed": "sign" in job, "encrypted": "encrypt" in job}
+    plans = re.findall(r'INFO waxseal::message: .*?plan="([^"]*)".*?result="delivered"', log)
+    done = sum(all((word in plan) == is_wanted for word, is_wanted in wanted.items())
+               for plan in plans)
+    if done != count:
+        raise RuntimeError(f"{job}: done with {done} of {count} messages\n{log[-2000:]}")
 
 
 def queue_files(postfix):
@@ -158,12 +181,12 @@ def throughput(gate, count):
 
 
 def latency(gate, count):
-    base = percentiles(gate.latencies("none", "pass through", count))
-    yield ("without Waxseal", *(f"{value * 1000:.1f}" for value in base), "", "")
     for job in JOBS:
-        with_it = percentiles(gate.latencies("milter", job, count))
-        added = [value - without for value, without in zip(with_it, base)]
-        yield (job, *(f"{value * 1000:.1f}" for value in (*with_it, *added)))
+        pairs = gate.latencies(job, count)
+        without, with_it, added = (percentiles(values) for values in (
+            [pair[0] for pair in pairs], [pair[1] for pair in pairs],
+            [after - before for before, after in pairs]))
+        yield (job, *(f"{value * 1000:.1f}" for value in (*without, *with_it, *added)))
 
 
 def resident(pid):
@@ -234,7 +257,7 @@ def main():
         table("Messages per second", ("", "milter", "after-queue SMTP"),
               throughput(gate, given.count))
         table("Milliseconds from the final dot to the reply", (
-            "", "p50", "p99", "added p50", "added p99"), latency(gate, max(100, given.count // 2)))
+            "", "without, p50", "p99", "with, p50", "p99", "added, p50", "p99"), latency(gate, max(100, given.count // 2)))
         table("Messages per second with a candidate in shadow mode", (
             "", "without", "with", "cost"), shadow(gate, given.count))
         table("Milliseconds", ("", "p50", "worst"), reload_times(gate, 10))
