@@ -30,6 +30,7 @@ pub mod transaction;
 mod bindings;
 mod breaker;
 mod clock;
+mod compiled;
 mod component;
 mod config;
 mod decision;

@@ -15,10 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, ComponentNamedList, Instance, Lift, Linker, TypedFunc};
 use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
+use crate::compiled::Compiled;
 use crate::component::{Names, is_our_line, of_contract};
 use crate::limits::{FilterLimits, Limiter};
 
@@ -28,6 +30,8 @@ const FUEL: u64 = 500_000_000;
 /// Where filters are prepared: an engine that compiles soon and counts instructions.
 pub(crate) struct Workshop {
     engine: Engine,
+    /// Components that can be looked into: other settings of a filter need no other one.
+    compiled: Compiled,
 }
 
 /// The export of a filter that can be prepared, by its full name.
@@ -49,6 +53,7 @@ impl Workshop {
         config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         Ok(Self {
             engine: Engine::new(&config)?,
+            compiled: Compiled::default(),
         })
     }
 
@@ -77,7 +82,11 @@ impl Workshop {
         let mut wizer = Wizer::new();
         wizer.keep_init_func(true);
         let (context, instrumented) = wizer.instrument_component(octets)?;
-        let component = Component::from_binary(&self.engine, &instrumented)?;
+        let component = self
+            .compiled
+            .find(Sha256::digest(&instrumented).into(), || {
+                Component::from_binary(&self.engine, &instrumented)
+            })?;
         let mut linker = Linker::new(&self.engine);
         linker.define_unknown_imports_as_traps(&component)?;
         let mut store = Store::new(&self.engine, Limiter::new(limits));

@@ -22,6 +22,7 @@ use wasmtime::{
 
 use crate::bindings::Opener;
 use crate::breaker::BreakerRules;
+use crate::compiled::Compiled;
 use crate::error::{LoadError, LoadReason, LoadStep};
 use crate::host::HostState;
 use crate::limits::FilterLimits;
@@ -38,8 +39,6 @@ const MEMORIES: u32 = 4;
 const TABLES: u32 = 8;
 /// Elements of one table; what a filter gets is in its own limits.
 pub(crate) const TABLE_ELEMENTS: usize = 16_384;
-/// Compiled components that are kept for the next generation.
-const COMPILED: usize = 128;
 
 /// What filters may use together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub struct Runtime {
     pub(crate) slots: Slots,
     /// None where filters run once: then reading the settings once more costs less.
     workshop: Option<Workshop>,
-    compiled: Mutex<Vec<([u8; 32], Component)>>,
+    compiled: Compiled,
     /// Dropping it ends the ticker.
     _ticker: Sender<()>,
 }
@@ -125,7 +124,7 @@ impl Runtime {
             workshop,
             linker,
             slots: Slots::new(limits),
-            compiled: Mutex::default(),
+            compiled: Compiled::default(),
             _ticker: ticker(&engine).map_err(unusable)?,
             engine,
         }))
@@ -151,7 +150,7 @@ impl Runtime {
     /// mostly has the filters of the last one.
     pub(crate) fn compile(&self, octets: &[u8]) -> wasmtime::Result<Component> {
         // `from_binary` takes no text; precompiled code has another constructor, unsafe.
-        self.kept(Sha256::digest(octets).into(), || {
+        self.compiled.find(Sha256::digest(octets).into(), || {
             Component::from_binary(&self.engine, octets)
         })
     }
@@ -172,33 +171,7 @@ impl Runtime {
             let prepared = workshop.prepare(octets, export, json, limits)?;
             Component::from_binary(&self.engine, &prepared)
         };
-        self.kept(key.finalize().into(), prepare).map(Some)
-    }
-
-    fn kept(
-        &self,
-        key: [u8; 32],
-        compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<Component> {
-        if let Some(component) = self.known(&key) {
-            return Ok(component);
-        }
-        let component = compile()?;
-        let mut compiled = lock(&self.compiled);
-        if compiled.len() >= COMPILED {
-            compiled.remove(0);
-        }
-        compiled.push((key, component.clone()));
-        Ok(component)
-    }
-
-    fn known(&self, digest: &[u8; 32]) -> Option<Component> {
-        let mut compiled = lock(&self.compiled);
-        let index = compiled.iter().position(|(known, _)| known == digest)?;
-        let found = compiled.remove(index);
-        let component = found.1.clone();
-        compiled.push(found);
-        Some(component)
+        self.compiled.find(key.finalize().into(), prepare).map(Some)
     }
 }
 
