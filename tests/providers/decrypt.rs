@@ -33,7 +33,7 @@ fn check_opened(opened: &Opened, cipher: ContentCipher, what: &str) {
     assert_eq!(layer.cipher, Some(cipher.to_string()), "{what}");
     assert_eq!(layer.opened_by.as_deref(), Some("person"), "{what}");
     assert!(layer.weak.is_empty(), "{what}");
-    let expected = entity::prepare(&mail()).entity;
+    let expected = entity::prepare(&mail()).entity.to_bytes();
     assert_eq!(opened.content.as_deref(), Some(&expected[..]), "{what}");
 }
 

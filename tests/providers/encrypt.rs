@@ -5,8 +5,9 @@ use super::common::{
 };
 use waxseal_message::{Message, entity};
 use waxseal_smime::{
-    Certificate, ContentCipher, EncryptOptions, KeyTransport, Protected, RecipientId, SignOptions,
-    SignatureFormat, classify, encrypt, recipients_of, sign, triple_wrap,
+    Certificate, ContentCipher, EncryptOptions, HeaderProtection, KeyTransport, Protected,
+    RecipientId, SignOptions, SignatureFormat, Then, classify, encrypt, recipients_of, sign,
+    sign_encrypt, triple_wrap,
 };
 
 fn encrypted(recipients: &[&Person], options: &EncryptOptions) -> Message {
@@ -43,7 +44,7 @@ fn check_openssl(key: &str, transports: &[KeyTransport]) {
             let content = openssl_decrypts(&mail, recipient);
             assert_eq!(
                 content,
-                entity::prepare(&common::mail()).entity,
+                entity::prepare(&common::mail()).entity.to_bytes(),
                 "{key} {options:?}"
             );
             assert_eq!(classify(&mail), Protected::Encrypted { within_floor: true });
@@ -120,7 +121,7 @@ fn rule_03_x25519_by_the_steps_of_rfc_8418() {
         hex(&content_key),
         hex(iv)
     ));
-    assert_eq!(plain, entity::prepare(&common::mail()).entity);
+    assert_eq!(plain, entity::prepare(&common::mail()).entity.to_bytes());
 }
 
 fn hex(octets: &[u8]) -> String {
@@ -137,8 +138,43 @@ fn rule_03_several_recipients_of_every_kind() {
     for recipient in &all[..5] {
         assert_eq!(
             openssl_decrypts(&mail, recipient),
-            entity::prepare(&common::mail()).entity
+            entity::prepare(&common::mail()).entity.to_bytes()
         );
+    }
+}
+
+/// RSA signs the same octets the same way, and an opaque signature has no boundary.
+#[test]
+fn signing_and_encrypting_in_one_step_is_the_same_as_in_two() {
+    let (signer, recipient) = (&person("rsa-2048").identity, person("rsa-2048"));
+    let recipients = [recipient.certificate().clone()];
+    let bulk = format!(
+        "Subject: bulk\r\n\r\n{}",
+        "lines and lines\r\n".repeat(5000)
+    );
+    for mail in [mail(), message(bulk.as_bytes())] {
+        for header_protection in [HeaderProtection::Off, HeaderProtection::Shy] {
+            let signature = SignOptions {
+                format: SignatureFormat::Opaque,
+                header_protection,
+                then: Then::Encrypt,
+                ..SignOptions::default()
+            };
+            let envelope = EncryptOptions {
+                header_protection,
+                ..EncryptOptions::default()
+            };
+            let signed = sign(&mail, signer, &signature, &context()).unwrap();
+            let twice = encrypt(signed.message(), &recipients, &envelope, &context()).unwrap();
+            let context = context();
+            let once = sign_encrypt(&mail, signer, &signature, &recipients, &envelope, &context);
+            let (once, twice) = (once.unwrap().into_message(), twice.into_message());
+            assert_eq!(once.head(), twice.head());
+            assert_eq!(
+                openssl_decrypts(&once, recipient),
+                openssl_decrypts(&twice, recipient)
+            );
+        }
     }
 }
 
@@ -282,7 +318,7 @@ fn triple_wrap_opens_layer_by_layer() {
         let signed = openssl_decrypts(&message(&envelope), recipient);
         assert_eq!(
             openssl_verifies(&signed),
-            entity::prepare(&common::mail()).entity
+            entity::prepare(&common::mail()).entity.to_bytes()
         );
     }
 }

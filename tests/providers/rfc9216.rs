@@ -78,7 +78,7 @@ fn identities_of_rfc_9216_sign_and_receive() {
             bench.run("cms -decrypt -in sealed.eml -recip cert.pem -inkey key.pem -out content");
             assert_eq!(
                 bench.read("content"),
-                entity::prepare(signed.message()).entity
+                entity::prepare(signed.message()).entity.to_bytes()
             );
         }
     }

@@ -39,7 +39,7 @@ fn check_openssl(key: &str, rsa_scheme: RsaScheme) {
             let content = openssl_verifies(&mail);
             assert_eq!(
                 content,
-                entity::prepare(&common::mail()).entity,
+                entity::prepare(&common::mail()).entity.to_bytes(),
                 "{key} {options:?}"
             );
             assert_eq!(classify(&mail), Protected::Signed(format));

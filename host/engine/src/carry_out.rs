@@ -1,14 +1,16 @@
 //! Carries a copy's recipe out: the cryptography, after the last filter.
 //!
 //! A signature is made once for all copies that share it (DESIGN §6 rule 4); an envelope,
-//! with a fresh key, for each copy. What `smime` returns has been read back (rule 7).
+//! with a fresh key, for each copy. Where there is one copy only, signing and encrypting are one
+//! step, so that no signed message lies in memory beside the encrypted one. What `smime` returns has been read back (rule 7).
 
 use waxseal_message::Message;
 use waxseal_policy::capabilities::{CallError, ErrorKind, Parameters};
 use waxseal_policy::plan::{Choice, Protection, ProtectionMode, Recipe, Step};
 use waxseal_smime::{
-    Certificate, ContentCipher, Context, EncryptOptions, Found, HeaderProtection, KeyTransport,
-    Origin, Protected, SignOptions, SignatureFormat, Then, Time, classify, encrypt, sign,
+    Certificate, ContentCipher, Context, EncryptOptions, Enveloped, Found, HeaderProtection,
+    KeyTransport, Origin, Protected, SignOptions, SignatureFormat, Signed, Then, Time, classify,
+    encrypt, sign, sign_encrypt,
 };
 
 use crate::copies::{Group, without_choice};
@@ -26,6 +28,8 @@ pub(crate) struct CarryOut<'t> {
     /// Signatures made so far. A copy that shares the octets and the steps shares it.
     signed: Vec<(SignatureKey, Protectee)>,
     bcc: Bcc,
+    /// How many copies are to be made.
+    copies: usize,
 }
 
 /// What becomes of the Bcc field.
@@ -54,11 +58,12 @@ struct Protectee {
 }
 
 impl<'t> CarryOut<'t> {
-    pub(crate) fn new(calls: &'t HostCalls, bcc: Bcc) -> Self {
+    pub(crate) fn new(calls: &'t HostCalls, bcc: Bcc, copies: usize) -> Self {
         Self {
             calls,
             signed: Vec::new(),
             bcc,
+            copies,
         }
     }
 
@@ -124,9 +129,19 @@ impl<'t> CarryOut<'t> {
                     steps: recipe.steps[..=index].iter().map(without_choice).collect(),
                     then: then(protection, &resolved),
                 };
-                self.inner_signature(protection, &resolved, shared, protectee)?;
-                let envelope = self.envelope(group, index, &resolved, protectee)?;
-                if protection.mode == ProtectionMode::TripleWrap && envelope == Envelope::Made {
+                let envelope = self.envelope(group, index, &resolved, &protectee.message)?;
+                match &envelope {
+                    Some(envelope) if self.copies == 1 && is_signed_here(protection, protectee) => {
+                        self.signed_envelope(protection, &resolved, envelope, protectee)?;
+                    }
+                    _ => {
+                        self.inner_signature(protection, &resolved, shared, protectee)?;
+                        if let Some(envelope) = &envelope {
+                            self.encrypt(envelope, protectee)?;
+                        }
+                    }
+                }
+                if protection.mode == ProtectionMode::TripleWrap && envelope.is_some() {
                     self.outer_signature(protection, protectee)?;
                 }
             }
@@ -143,12 +158,7 @@ impl<'t> CarryOut<'t> {
         protectee: &mut Protectee,
     ) -> Result<(), CallError> {
         protectee.notes.extend(protection.unsigned.clone());
-        if !protection.mode.signs() || protection.unsigned.is_some() {
-            return Ok(());
-        }
-        let signed_already = matches!(classify(&protectee.message), Protected::Signed(_));
-        if protection.mode == ProtectionMode::TripleWrap && signed_already {
-            // Rule 6: a signed message is not signed again; its signature is the inner one.
+        if !is_signed_here(protection, protectee) {
             return Ok(());
         }
         // Once there is an envelope of ours, every copy differs.
@@ -162,7 +172,16 @@ impl<'t> CarryOut<'t> {
             return Ok(());
         }
         let identity = self.signer(protection, resolved, &protectee.message)?;
-        self.sign(identity, resolved, key.then, protectee)?;
+        self.sign(
+            identity,
+            resolved,
+            key.then,
+            protectee,
+            |message, options| {
+                sign(message, &identity.identity, options, &self.context())
+                    .map(Signed::into_message)
+            },
+        )?;
         if shareable {
             self.signed.push((key, protectee.clone()));
         }
@@ -182,7 +201,51 @@ impl<'t> CarryOut<'t> {
         // The fields were protected inside; a second copy would give away what they hide.
         resolved.header_protection = HeaderProtection::Off;
         let identity = self.signer(protection, &resolved, &protectee.message)?;
-        self.sign(identity, &resolved, Then::Send, protectee)
+        self.sign(
+            identity,
+            &resolved,
+            Then::Send,
+            protectee,
+            |message, options| {
+                sign(message, &identity.identity, options, &self.context())
+                    .map(Signed::into_message)
+            },
+        )
+    }
+
+    /// The signature inside and the envelope around it.
+    fn signed_envelope(
+        &self,
+        protection: &Protection,
+        resolved: &Resolved,
+        envelope: &Envelope,
+        protectee: &mut Protectee,
+    ) -> Result<(), CallError> {
+        let identity = self.signer(protection, resolved, &protectee.message)?;
+        self.sign(
+            identity,
+            resolved,
+            Then::Encrypt,
+            protectee,
+            |message, options| {
+                let Envelope {
+                    certificates,
+                    options: encryption,
+                } = envelope;
+                let signer = &identity.identity;
+                sign_encrypt(
+                    message,
+                    signer,
+                    options,
+                    certificates,
+                    encryption,
+                    &self.context(),
+                )
+                .map(Enveloped::into_message)
+            },
+        )?;
+        protectee.layers.push(LayerMade::Encrypted);
+        Ok(())
     }
 
     /// The identity that the plan names; for a protection made to order, the one that its
@@ -207,12 +270,14 @@ impl<'t> CarryOut<'t> {
         }
     }
 
+    /// Signs with this identity; `make` does it, and perhaps more.
     fn sign(
         &self,
         identity: &AssignedIdentity,
         resolved: &Resolved,
         then: Then,
         protectee: &mut Protectee,
+        make: impl Fn(&Message, &SignOptions) -> Result<Message, waxseal_smime::Error>,
     ) -> Result<(), CallError> {
         if let Some(address) = matching_sender(&protectee.message, identity) {
             // RFC 8550 §3: From or Sender names an address of the certificate.
@@ -228,58 +293,58 @@ impl<'t> CarryOut<'t> {
             header_protection: resolved.header_protection,
             then,
         };
-        let mut signed = sign(
-            &protectee.message,
-            &identity.identity,
-            &options,
-            &self.context(),
-        );
+        let mut signed = make(&protectee.message, &options);
         if let Err(waxseal_smime::Error::NotTransportSafe) = signed {
             // Rule 1: what may not be re-encoded is signed opaque.
             options.format = SignatureFormat::Opaque;
-            signed = sign(
-                &protectee.message,
-                &identity.identity,
-                &options,
-                &self.context(),
-            );
+            signed = make(&protectee.message, &options);
             protectee.notes.push(CallError::new(
                 ErrorKind::Failed,
                 "message.not-transport-safe",
                 "signed opaque: parts that may not be re-encoded would not survive transport",
             ));
         }
-        protectee.message = signed.map_err(smime_error)?.into_message();
+        protectee.message = signed.map_err(smime_error)?;
         protectee.layers.push(LayerMade::Signed);
         Ok(())
     }
 
+    /// The envelope that the plan asks for, if it asks for one.
     fn envelope(
         &self,
         group: &Group,
         index: usize,
         resolved: &Resolved,
-        protectee: &mut Protectee,
-    ) -> Result<Envelope, CallError> {
+        message: &Message,
+    ) -> Result<Option<Envelope>, CallError> {
         let mut recipients = self.chosen(group, index)?;
         if recipients.is_empty() {
-            return Ok(Envelope::NotMade);
+            return Ok(None);
         }
         recipients.extend(resolved.also_to.iter().map(known));
         if resolved.include_sender {
-            recipients.extend(self.sender_certificate(resolved, &protectee.message));
+            recipients.extend(self.sender_certificate(resolved, message));
         }
-        let options = EncryptOptions {
-            cipher: cipher(resolved.cipher, &recipients),
-            key_transport: key_transport(resolved.key_transport, &recipients),
-            header_protection: resolved.header_protection,
-        };
-        let certificates = distinct(recipients);
-        protectee.message = encrypt(&protectee.message, &certificates, &options, &self.context())
+        Ok(Some(Envelope {
+            options: EncryptOptions {
+                cipher: cipher(resolved.cipher, &recipients),
+                key_transport: key_transport(resolved.key_transport, &recipients),
+                header_protection: resolved.header_protection,
+            },
+            certificates: distinct(recipients),
+        }))
+    }
+
+    fn encrypt(&self, envelope: &Envelope, protectee: &mut Protectee) -> Result<(), CallError> {
+        let Envelope {
+            certificates,
+            options,
+        } = envelope;
+        protectee.message = encrypt(&protectee.message, certificates, options, &self.context())
             .map_err(smime_error)?
             .into_message();
         protectee.layers.push(LayerMade::Encrypted);
-        Ok(Envelope::Made)
+        Ok(())
     }
 
     /// The certificates that the plan chose for exactly this copy's recipients.
@@ -360,10 +425,20 @@ fn known(certificate: &Certificate) -> Found {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Envelope {
-    Made,
-    NotMade,
+/// For whom a copy is encrypted, and how.
+struct Envelope {
+    certificates: Vec<Certificate>,
+    options: EncryptOptions,
+}
+
+/// Whether the protection signs this message.
+fn is_signed_here(protection: &Protection, protectee: &Protectee) -> bool {
+    if !protection.mode.signs() || protection.unsigned.is_some() {
+        return false;
+    }
+    // Rule 6: a signed message is not signed again; its signature is the inner one.
+    protection.mode != ProtectionMode::TripleWrap
+        || !matches!(classify(&protectee.message), Protected::Signed(_))
 }
 
 fn is_envelope(message: &Message) -> bool {

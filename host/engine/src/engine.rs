@@ -260,8 +260,8 @@ fn carry_out(
             .any(|step| matches!(step, Step::Protect(_)))
     });
     let bcc = if protected { Bcc::Remove } else { Bcc::Keep };
-    let mut carry_out = CarryOut::new(calls, bcc);
     let groups = group(settlement.copies);
+    let mut carry_out = CarryOut::new(calls, bcc, groups.len());
     let copies = groups
         .into_iter()
         .map(|group| carry_out.copy(group))

@@ -72,7 +72,7 @@ fn copy(
     } else if must_encrypt && !calls.is_envelope(received) {
         return Err(not_encrypted());
     }
-    CarryOut::new(calls, Bcc::Keep).copy(Group {
+    CarryOut::new(calls, Bcc::Keep, 1).copy(Group {
         recipients: vec![Recipient {
             address: quarantine.address.clone(),
             parameters: Vec::new(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::field::is_content_name;
 use crate::fold::fold;
-use crate::{Error, Field, LineEnds, Message, address, encoded_word};
+use crate::{Error, Field, Message, address, encoded_word};
 
 /// What becomes of a field in [`Message::with_fields_edited`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,22 +126,15 @@ impl Message {
         Ok(fold(name, &encode(name, value), self.own_line_end()))
     }
 
+    /// The line end that its first field has.
     fn own_line_end(&self) -> &'static str {
-        let lf_first = || {
-            memchr::memchr(b'\n', self.head())
-                .is_some_and(|at| at == 0 || self.head()[at - 1] != b'\r')
+        let first = crate::line::Line::at(self.head(), 0);
+        let is_lf = match first.map(|line| line.ending(self.head())) {
+            Some(b"\n") => true,
+            Some(b"\r\n") => false,
+            _ => self.is_lf_file(),
         };
-        match self.line_ends() {
-            LineEnds::Crlf | LineEnds::None => "\r\n",
-            LineEnds::Lf => "\n",
-            LineEnds::Mixed => {
-                if lf_first() {
-                    "\n"
-                } else {
-                    "\r\n"
-                }
-            }
-        }
+        if is_lf { "\n" } else { "\r\n" }
     }
 
     /// The message with these fields, between the mbox line and the empty line.

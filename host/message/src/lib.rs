@@ -14,7 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod address;
-mod base64;
+pub mod base64;
 mod charset;
 mod date;
 mod edit;

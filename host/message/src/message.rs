@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::field::Fields;
 use crate::head::{self, Head};
 use crate::tree::{self, Node};
-use crate::{Error, Field, Limits, LineEnds, Mailbox, Part, address};
+use crate::{Error, Field, Limits, LineEnds, Mailbox, Part, address, line};
 
 /// RFC 5322 octets, with their header fields and MIME tree found.
 #[derive(Clone)]
@@ -26,7 +26,8 @@ struct Inner {
     whole: OnceLock<Bytes>,
     fields: Head,
     tree: Arc<[Node]>,
-    line_ends: LineEnds,
+    /// Looked for when first asked for: it takes a pass over the whole.
+    line_ends: OnceLock<LineEnds>,
 }
 
 impl Message {
@@ -52,23 +53,24 @@ impl Message {
             transfer_encoding: value("Content-Transfer-Encoding"),
         };
         let tree = tree::build(&root, &body, limits)?.into();
-        let line_ends = LineEnds::of(&[&whole]);
         let inner = Inner {
             head,
             body,
             whole: OnceLock::from(whole),
             fields,
             tree,
-            line_ends,
+            line_ends: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 
-    /// The same body below another head, whose content fields are the same.
-    pub(crate) fn with_head(&self, head: Vec<u8>) -> Self {
-        let head = Bytes::from(head);
+    /// The same body below another header section, with its empty line, whose content fields are
+    /// the same: the MIME tree is shared. The limits were those of the message.
+    #[must_use]
+    pub fn with_head(&self, head: impl Into<Bytes>) -> Self {
+        let head = head.into();
         let fields = match head::scan(&head, &Limits::UNLIMITED) {
             Ok(fields) => fields,
             // Without limits nothing fails.
@@ -78,7 +80,6 @@ impl Message {
                 empty_line: 0,
             },
         };
-        let line_ends = LineEnds::of(&[&head, self.body()]);
         let tree = Arc::clone(&self.inner.tree);
         let inner = Inner {
             head,
@@ -86,7 +87,7 @@ impl Message {
             whole: OnceLock::new(),
             fields,
             tree,
-            line_ends,
+            line_ends: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -130,7 +131,16 @@ impl Message {
 
     /// How its lines end.
     pub fn line_ends(&self) -> LineEnds {
-        self.inner.line_ends
+        let segments: [&[u8]; 2] = [self.head(), self.body()];
+        *self.inner.line_ends.get_or_init(|| LineEnds::of(&segments))
+    }
+
+    /// Whether every line ends with LF alone. That some line ends with CR LF is seen at the first
+    /// one that does.
+    pub(crate) fn is_lf_file(&self) -> bool {
+        let first = line::lines(self.head()).chain(line::lines(self.body()));
+        let mut ends = first.map(|line| line.end - line.text_end);
+        ends.next() == Some(1) && self.line_ends() == LineEnds::Lf
     }
 
     /// The header fields, from the top.

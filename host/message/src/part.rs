@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use crate::field::Fields;
 use crate::parameter::Structured;
@@ -152,6 +153,15 @@ impl<'a> Part<'a> {
         } else {
             &self.message.body()[self.node().raw.clone()]
         }
+    }
+
+    /// Where [`Part::raw`] lies in the message.
+    pub fn range(&self) -> Range<usize> {
+        if self.is_root() {
+            return 0..self.message.size();
+        }
+        let (head, raw) = (self.message.head().len(), &self.node().raw);
+        head + raw.start..head + raw.end
     }
 
     /// Its body as it stands.

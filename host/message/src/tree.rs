@@ -1,7 +1,8 @@
 //! The MIME tree as spans over the body (RFC 2046 §5.1, §5.2.1).
 //!
-//! One pass over the lines, with the open multiparts on a stack: each line is compared with
-//! the boundaries that are open, innermost first. Broken MIME is not an error: a part ends
+//! One pass, with the open multiparts on a stack: each line that begins with `--` is compared with
+//! the boundaries that are open, innermost first. Lines of bodies that begin otherwise are not
+//! looked at one by one. Broken MIME is not an error: a part ends
 //! where an outer delimiter or the body ends, a multipart whose boundary is missing or never
 //! occurs is a leaf. Only limits fail.
 //!
@@ -10,6 +11,8 @@
 //! we, or one boundary that begins another would be found in it.
 
 use std::ops::Range;
+
+use memchr::memmem::Finder;
 
 use crate::head::{FieldSpan, Section, Step};
 use crate::line::{Line, trim_end};
@@ -104,6 +107,7 @@ pub(crate) fn build(root: &Root<'_>, body: &[u8], limits: &Limits) -> Result<Vec
         open: vec![0],
         multiparts: Vec::new(),
         header: None,
+        line_of_dashes: Finder::new(b"\n--"),
     };
     builder.begin_body(0, 0)?;
     builder.run()?;
@@ -120,6 +124,7 @@ struct Builder<'a> {
     multiparts: Vec<usize>,
     /// The header section being read, of the innermost open part.
     header: Option<Section>,
+    line_of_dashes: Finder<'static>,
 }
 
 impl Builder<'_> {
@@ -127,7 +132,11 @@ impl Builder<'_> {
         let mut next = 0;
         // Without an open multipart or header section, the rest is one leaf's.
         while self.header.is_some() || !self.multiparts.is_empty() {
-            let Some(line) = Line::at(self.body, next) else {
+            let start = match self.header {
+                Some(_) => Some(next),
+                None => self.perhaps_delimiter(next),
+            };
+            let Some(line) = start.and_then(|start| Line::at(self.body, start)) else {
                 break;
             };
             if !self.delimiter(line)? && !self.header_line(line)? {
@@ -138,6 +147,15 @@ impl Builder<'_> {
         }
         self.close_above(None, self.body.len());
         Ok(())
+    }
+
+    /// Where the next line starts that begins with `--`. `line` is the start of a line.
+    fn perhaps_delimiter(&self, line: usize) -> Option<usize> {
+        let rest = self.body.get(line..)?;
+        if rest.starts_with(b"--") {
+            return Some(line);
+        }
+        self.line_of_dashes.find(rest).map(|at| line + at + 1)
     }
 
     /// Takes the line if it is a delimiter of an open multipart.

@@ -15,6 +15,7 @@ mod time;
 mod write;
 
 pub(crate) use normal::to_der;
+pub(crate) use read::definite;
 pub use read::{Element, Malformed, Octets, Reader, joined};
 pub use time::time;
 pub use write::{

@@ -6,7 +6,6 @@ mod read;
 
 use crate::Context;
 use crate::algorithm::{ContentCipher, KeyTransport};
-use crate::armor::SmimeType;
 use crate::asn1::{
     algorithm, header, integer, object_identifier, octet_string, sequence, set_of, tag,
 };
@@ -21,15 +20,26 @@ pub(crate) use read::{EncryptedContent, EncryptedData, Envelope};
 
 /// A ContentInfo in pieces, so that the ciphertext is not copied.
 pub(crate) struct Written {
-    pub(crate) kind: SmimeType,
     pub(crate) head: Vec<u8>,
     pub(crate) ciphertext: Vec<u8>,
     pub(crate) tail: Vec<u8>,
 }
 
-/// Encrypts a content for these recipients, under a fresh key and nonce.
+/// Octets that encryption for these recipients adds, at most: padding or tag, and what names each
+/// recipient and holds the content key for him.
+pub(crate) fn growth(recipients: &[Certificate]) -> usize {
+    let each = |recipient: &Certificate| {
+        let name = recipient.issuer_der().len() + recipient.serial_der().len();
+        // What is encrypted to an RSA key has its size; an ephemeral key has the recipient's.
+        name + recipient.public_key_info().len() + 512
+    };
+    recipients.iter().map(each).sum::<usize>() + 512
+}
+
+/// Encrypts a content in place for these recipients, under a fresh key and nonce. The vector has
+/// room for the padding, so that the plain text is not left behind by a reallocation.
 pub(crate) fn write(
-    content: &[u8],
+    content: Vec<u8>,
     recipients: &[Certificate],
     cipher: ContentCipher,
     transport: KeyTransport,
@@ -39,9 +49,7 @@ pub(crate) fn write(
     around.provider.random(&mut key)?;
     let mut nonce = vec![0; cipher.nonce_size()];
     around.provider.random(&mut nonce)?;
-    // Room for the padding, so that the plain text is not left behind by a reallocation.
-    let mut ciphertext = Vec::with_capacity(content.len() + 16);
-    ciphertext.extend_from_slice(content);
+    let mut ciphertext = content;
     // RFC 5083 §2.2: without authenticated attributes there is no associated data.
     let tag = around
         .provider
@@ -67,13 +75,7 @@ pub(crate) fn write(
         ciphertext.len(),
         tail.len(),
     );
-    let kind = if cipher.is_authenticated() {
-        SmimeType::AuthEnveloped
-    } else {
-        SmimeType::Enveloped
-    };
     Ok(Written {
-        kind,
         head,
         ciphertext,
         tail,

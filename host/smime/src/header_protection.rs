@@ -16,7 +16,8 @@ use crate::asn1::joined;
 use crate::classify::{Protected, classify};
 use crate::cms_object::{Cms, read_cms};
 use bytes::Bytes;
-use waxseal_message::{DateTime, Limits, Message, Part, entity};
+use waxseal_message::entity::{self, Entity};
+use waxseal_message::{DateTime, Limits, Message, Part};
 
 /// Whether the payload's fields are also hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Protection {
 
 /// What is to be protected, and what stays outside.
 pub(crate) struct Payload {
-    pub(crate) entity: Bytes,
+    pub(crate) entity: Entity,
     pub(crate) outer: Vec<Bytes>,
     pub(crate) transport_safe: bool,
     /// Whether the entity has the fields inside, so that the outer ones may be hidden.
@@ -63,7 +64,8 @@ pub(crate) fn payload(
     payload.has_fields_to_hide = protection == Protection::Cipher;
     let fields = protected_fields(&payload.outer, setting, protection);
     payload.transport_safe &= fields.is_ascii();
-    payload.entity = with_fields(&payload.entity, &fields, protection).into();
+    let head = with_fields(payload.entity.head(), &fields, protection);
+    payload.entity = payload.entity.with_head(head);
     payload
 }
 
@@ -103,7 +105,8 @@ fn hp_of_opaque(root: &Part<'_>) -> Option<String> {
     let Ok(Cms::Signed(signed_data)) = read_cms(&octets) else {
         return None;
     };
-    let content = joined(&signed_data.content?).into_owned();
+    let content = signed_data.content?;
+    let content = joined(&content);
     let end = content
         .windows(4)
         .position(|window| window == b"\r\n\r\n")?;
@@ -213,29 +216,25 @@ fn in_utc(field: &Bytes) -> Bytes {
     }
 }
 
-/// The entity with the fields on top and `hp` in its Content-Type (RFC 9788 §2.1.1).
-fn with_fields(entity: &[u8], fields: &[u8], protection: Protection) -> Vec<u8> {
+/// The head of an entity with the fields on top and `hp` in its Content-Type (RFC 9788 §2.1.1).
+fn with_fields(head: &[u8], fields: &[u8], protection: Protection) -> Vec<u8> {
     let value = match protection {
         Protection::Clear => "clear",
         Protection::Cipher => "cipher",
     };
     let parameter = format!(";\r\n hp=\"{value}\"\r\n");
-    let mut out = Vec::with_capacity(entity.len() + fields.len() + parameter.len());
-    out.extend_from_slice(fields);
-    let end = content_type_end(entity);
-    let content_type = entity.get(..end).unwrap_or_default().trim_ascii_end();
+    let end = content_type_end(head);
+    let content_type = head.get(..end).unwrap_or_default().trim_ascii_end();
     let content_type = content_type.strip_suffix(b";").unwrap_or(content_type);
-    out.extend_from_slice(content_type);
-    out.extend_from_slice(parameter.as_bytes());
-    out.extend_from_slice(entity.get(end..).unwrap_or_default());
-    out
+    let rest = head.get(end..).unwrap_or_default();
+    [fields, content_type, parameter.as_bytes(), rest].concat()
 }
 
-/// Where the Content-Type field of a prepared entity ends. It always has one.
-fn content_type_end(entity: &[u8]) -> usize {
+/// Where the Content-Type field ends in the head of a prepared entity. It always has one.
+fn content_type_end(head: &[u8]) -> usize {
     let mut at = 0;
     let mut inside = false;
-    for line in entity.split_inclusive(|octet| *octet == b'\n') {
+    for line in head.split_inclusive(|octet| *octet == b'\n') {
         let continues = matches!(line.first(), Some(b' ' | b'\t'));
         if inside && !continues {
             break;

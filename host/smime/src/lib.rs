@@ -5,7 +5,7 @@
 //! [`CertificateSource`] and [`Clock`], and holds no algorithm, no key, no clock and no file:
 //! those are passed in. The one exception is SHA-256 as a certificate's identifier.
 //!
-//! What comes out of [`sign`], [`encrypt`] and [`triple_wrap`] has been read back: its type
+//! What comes out of [`sign`], [`encrypt`], [`sign_encrypt`] and [`triple_wrap`] has been read back: its type
 //! exists only if every signature verified and every envelope has the intended recipients,
 //! from the octets as written. On failure there is a named [`Error`] and no message.
 //!
@@ -47,7 +47,7 @@ pub use algorithm::{
 pub use certificate::Certificate;
 pub use choice::{Candidates, ChoiceRules, Purpose, Reason, Rejected, choose};
 pub use classify::{Protected, classify};
-pub use encrypt::{EncryptOptions, Enveloped, TripleWrapped, encrypt, triple_wrap};
+pub use encrypt::{EncryptOptions, Enveloped, TripleWrapped, encrypt, sign_encrypt, triple_wrap};
 pub use error::Error;
 pub use identity::Identity;
 pub use provider::{Agreement, Hasher, KeyDerivation, PrivateKey, Provider, ProviderError};

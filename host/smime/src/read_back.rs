@@ -3,10 +3,20 @@
 //! The structures are decoded by the `cms` crate here, which did not write them, and the
 //! signature is verified with the certificate that travels along, not with the private key.
 //! Any difference is [`Error::ReadBack`], and nothing leaves.
+//!
+//! A content of megabytes is looked at once. Apart from its signature it was digested where it
+//! stands in the vector that leaves, after it was written there ([`Written`]): what the reader of
+//! the message takes for the signed part must be that very range, its digest the one in the
+//! signature. That is the same proof as digesting it again, since what leaves is that vector; only
+//! a provider that digests wrongly goes unnoticed. Inside a SignedData the content is decoded from
+//! the text, block by block, and digested again. That of an envelope is decoded for its size and
+//! its form alone, since nobody here has a key for it. What stands around it is read whole
+//! ([`skeleton`]).
+
+mod skeleton;
 
 use crate::Context;
 use crate::algorithm::DigestAlgorithm;
-use crate::asn1::joined;
 use crate::certificate::Certificate;
 use crate::cms_object::{Cms, read_cms};
 use crate::enveloped_data::Envelope;
@@ -19,44 +29,82 @@ use cms::enveloped_data::{
 };
 use const_oid::db::rfc5911;
 use der::Decode;
+use skeleton::Skeleton;
 use std::collections::BTreeSet;
-use waxseal_message::Message;
+use std::ops::Range;
+use waxseal_message::base64::Text;
+use waxseal_message::{Message, Part, TransferEncoding};
 
 const MALFORMED: Error = Error::ReadBack("the message written does not parse");
+
+/// What was signed.
+pub(crate) struct Written {
+    pub(crate) digest_algorithm: DigestAlgorithm,
+    /// The digest of the entity, as it stood in the octets written.
+    pub(crate) digest: Vec<u8>,
+    pub(crate) place: Place,
+}
+
+/// Where it was written.
+pub(crate) enum Place {
+    /// Here, in the message that leaves.
+    Apart(Range<usize>),
+    /// Inside the SignedData, after so many octets of it.
+    Inside { before: usize },
+}
 
 /// The one signature verifies over the content as written, and the content is what was meant.
 pub(crate) fn signed(
     message: &Message,
-    entity: &[u8],
+    written: &Written,
     signer: &Identity,
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let root = message.root();
-    if root.media_type() == "multipart/signed" {
-        let (Some(content), Some(signature)) = (root.child(0), root.child(1)) else {
-            return Err(MALFORMED);
-        };
-        if root.child_count() != 2 || content.raw() != entity {
-            return Err(Error::ReadBack(
-                "the signed part is not the entity that was signed",
-            ));
+    match &written.place {
+        Place::Apart(range) => {
+            let (Some(content), Some(signature)) = (root.child(0), root.child(1)) else {
+                return Err(MALFORMED);
+            };
+            if root.child_count() != 2 || content.range() != *range {
+                return Err(Error::ReadBack(
+                    "the signed part is not the entity that was signed",
+                ));
+            }
+            let octets = signature.decoded();
+            let signed_data = signed_data(&octets)?;
+            if signed_data.content.is_some() {
+                return Err(Error::ReadBack("a detached signature has content"));
+            }
+            verify(&signed_data, written, signer, context)
         }
-        let octets = signature.decoded();
-        let signed_data = signed_data(&octets)?;
-        if signed_data.content.is_some() {
-            return Err(Error::ReadBack("a detached signature has content"));
+        Place::Inside { before } => {
+            let text = text(&root)?;
+            let skeleton = Skeleton::read(&text, *before).map_err(|_| MALFORMED)?;
+            let signed_data = signed_data(&skeleton.octets)?;
+            let content = signed_data.content.as_deref().unwrap_or_default();
+            if !skeleton.is_content(content) {
+                return Err(MALFORMED);
+            }
+            let mut hasher = context.provider.hasher(written.digest_algorithm);
+            text.read(skeleton.content.clone(), |piece| hasher.update(piece))
+                .ok_or(MALFORMED)?;
+            if hasher.finish() != written.digest {
+                return Err(Error::ReadBack(
+                    "the content is not the entity that was signed",
+                ));
+            }
+            verify(&signed_data, written, signer, context)
         }
-        return verify(&signed_data, content.raw(), signer, context);
     }
-    let octets = root.decoded();
-    let signed_data = signed_data(&octets)?;
-    let content = joined(signed_data.content.as_deref().ok_or(MALFORMED)?);
-    if *content != *entity {
-        return Err(Error::ReadBack(
-            "the content is not the entity that was signed",
-        ));
-    }
-    verify(&signed_data, &content, signer, context)
+}
+
+/// The base64 text that the message is.
+fn text<'a>(root: &Part<'a>) -> Result<Text<'a>, Error> {
+    Some(root)
+        .filter(|root| root.is_leaf() && root.transfer_encoding() == TransferEncoding::Base64)
+        .and_then(|root| Text::of(root.raw_body()))
+        .ok_or(MALFORMED)
 }
 
 fn signed_data(octets: &[u8]) -> Result<SignedData<'_>, Error> {
@@ -69,21 +117,21 @@ fn signed_data(octets: &[u8]) -> Result<SignedData<'_>, Error> {
 /// RFC 5652 §5.4, §5.6.
 fn verify(
     signed_data: &SignedData<'_>,
-    content: &[u8],
+    written: &Written,
     signer: &Identity,
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let [info] = signed_data.signers.as_slice() else {
         return Err(Error::ReadBack("not exactly one signer"));
     };
-    let certificate = embedded_certificate(signed_data, info, signer)?;
+    check_certificate(signed_data, info, signer)?;
+    let certificate = &signer.certificate;
     cms::signed_data::SignerInfo::from_der(info.raw).map_err(|_| MALFORMED)?;
     let digest = DigestAlgorithm::from_oid(info.digest).ok_or(MALFORMED)?;
-    let expected = context.provider.digest(digest, content);
     let stated = info
         .attribute(rfc5911::ID_MESSAGE_DIGEST)
-        .map(|value| value.value.to_vec());
-    if stated != Some(expected) {
+        .map(|value| value.value);
+    if digest != written.digest_algorithm || stated != Some(&written.digest) {
         return Err(Error::ReadBack("the message digest is not the content's"));
     }
     let content_type = info
@@ -103,37 +151,46 @@ fn verify(
         .map_err(|_| Error::ReadBack("the signature does not verify"))
 }
 
-/// The signer's certificate out of the message, octet for octet the identity's.
-fn embedded_certificate(
+/// The signer's certificate is in the message, octet for octet the identity's, and names the signer.
+fn check_certificate(
     signed_data: &SignedData<'_>,
     info: &SignerInfo<'_>,
     signer: &Identity,
-) -> Result<Certificate, Error> {
-    let mut all = signed_data.certificates.iter();
-    let own = all.find(|der| **der == signer.certificate.to_der());
-    let own = own.ok_or(Error::ReadBack("the signer's certificate is missing"))?;
-    let certificate = Certificate::from_der(own)?;
-    if !info.is_by(&certificate) {
+) -> Result<(), Error> {
+    let own = signer.certificate.to_der();
+    if !signed_data.certificates.contains(&own) {
+        return Err(Error::ReadBack("the signer's certificate is missing"));
+    }
+    if !info.is_by(&signer.certificate) {
         return Err(Error::ReadBack(
             "the signer is not named by its certificate",
         ));
     }
-    Ok(certificate)
+    Ok(())
 }
 
-/// The recipients are exactly the intended ones, each once, and there is content.
+/// The recipients are exactly the intended ones, each once, and there is content: at least of this
+/// size, after so many octets of the CMS object.
 pub(crate) fn enveloped(
     message: &Message,
     recipients: &[Certificate],
+    before: usize,
     content_size: usize,
 ) -> Result<(), Error> {
-    let root = message.root();
-    let octets = root.decoded();
-    let (Ok(Cms::Enveloped(envelope)) | Ok(Cms::AuthEnveloped(envelope))) = read_cms(&octets)
+    let text = text(&message.root())?;
+    let skeleton = Skeleton::read(&text, before).map_err(|_| MALFORMED)?;
+    let (Ok(Cms::Enveloped(envelope)) | Ok(Cms::AuthEnveloped(envelope))) =
+        read_cms(&skeleton.octets)
     else {
         return Err(MALFORMED);
     };
-    if !envelope.is_within_floor() || envelope.content_size() < content_size {
+    if !skeleton.is_content(&envelope.content.pieces) {
+        return Err(MALFORMED);
+    }
+    let content = skeleton.content.clone();
+    let size = content.len();
+    text.read(content, |_| ()).ok_or(MALFORMED)?;
+    if !envelope.is_within_floor() || size < content_size {
         return Err(Error::ReadBack("the encrypted content is incomplete"));
     }
     let found = recipient_names(&envelope)?;
@@ -188,6 +245,15 @@ mod tests {
     const TWO: &[u8] = include_bytes!("../fixtures/two.der");
     const FOR_ONE: &[u8] = include_bytes!("../fixtures/for-one.eml");
 
+    /// Octets before the encrypted content.
+    fn before(message: &Message) -> usize {
+        let octets = message.root().decoded();
+        let Ok(Cms::Enveloped(envelope)) = read_cms(&octets) else {
+            panic!("no EnvelopedData");
+        };
+        envelope.content.pieces[0].as_ptr().addr() - octets.as_ptr().addr()
+    }
+
     /// The message is for `one.der`: any other intention must be noticed.
     fn check(intended: &[&[u8]], content_size: usize, expected: Option<&str>) {
         let message = Message::parse(FOR_ONE, &Limits::default()).unwrap();
@@ -195,7 +261,7 @@ mod tests {
             .iter()
             .map(|der| Certificate::from_der(der).unwrap());
         let certificates: Vec<_> = certificates.collect();
-        let result = enveloped(&message, &certificates, content_size);
+        let result = enveloped(&message, &certificates, before(&message), content_size);
         assert_eq!(
             result.err().map(|error| error.to_string()).as_deref(),
             expected

@@ -8,16 +8,19 @@ use crate::Context;
 use crate::algorithm::{
     DigestAlgorithm, HeaderProtection, RsaScheme, SignatureFormat, SignatureScheme,
 };
-use crate::armor::{SmimeType, multipart_signed, pkcs7_mime};
+use crate::armor::{MultipartSigned, SmimeType, pkcs7_mime};
 use crate::certificate::Certificate;
 use crate::error::Error;
-use crate::header_protection::{self, Protection};
+use crate::header_protection::{self, Payload, Protection};
 use crate::identity::Identity;
-use crate::read_back;
+use crate::read_back::{self, Place, Written};
 use crate::scheme::{digest_of, is_within_restriction, restriction_of, scheme_for};
 use crate::signed_data::{self, Content};
 use crate::time::Time;
+use bytes::Bytes;
 use waxseal_message::Message;
+use waxseal_message::base64::{encode_in_place, encoded_size};
+use waxseal_message::entity::assemble;
 
 /// What happens to a message after it is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,43 +91,133 @@ pub fn sign(
     options: &SignOptions,
     context: &Context<'_>,
 ) -> Result<Signed, Error> {
-    check_signer(&signer.certificate, context.now)?;
-    let scheme = scheme(signer, options)?;
-    let protection = match options.then {
-        Then::Send => Protection::Clear,
-        Then::Encrypt => Protection::Cipher,
-    };
-    let payload = header_protection::payload(message, options.header_protection, protection);
-    if options.format == SignatureFormat::Detached && !payload.transport_safe {
-        return Err(Error::NotTransportSafe);
-    }
-    let digest_algorithm = digest_of(scheme);
-    let content = Content {
-        digest_algorithm,
-        digest: &context.provider.digest(digest_algorithm, &payload.entity),
-        embedded: (options.format == SignatureFormat::Opaque).then_some(payload.entity.len()),
-    };
-    let cms = signed_data::write(&content, signer, scheme, context)?;
-    let octets = match options.format {
-        SignatureFormat::Detached => {
-            let boundary = boundary(context)?;
-            let micalg = digest_algorithm.to_string();
-            multipart_signed(
-                &payload.outer,
-                &micalg,
-                &boundary,
-                &payload.entity,
-                &cms.head,
-            )
-        }
-        SignatureFormat::Opaque => {
-            let pieces: [&[u8]; 3] = [&cms.head, &payload.entity, &cms.tail];
-            pkcs7_mime(&payload.outer, SmimeType::Signed, &pieces)
-        }
-    };
+    let signing = Signing::new(message, signer, options, context)?;
+    let outer = &signing.payload.outer;
+    let outer_size: usize = outer.iter().map(Bytes::len).sum();
+    let capacity = outer_size + signing.size();
+    let (octets, written) = signing.write(|fields| assemble(outer, fields, b""), capacity)?;
     let signed = Message::parse(octets, context.limits)?;
-    read_back::signed(&signed, &payload.entity, signer, context)?;
+    read_back::signed(&signed, &written, signer, context)?;
     Ok(Signed(signed))
+}
+
+/// A signature that may be made: what can be wrong with signer and message has been looked at.
+pub(crate) struct Signing<'a> {
+    signer: &'a Identity,
+    scheme: SignatureScheme,
+    format: SignatureFormat,
+    context: &'a Context<'a>,
+    pub(crate) payload: Payload,
+}
+
+impl<'a> Signing<'a> {
+    pub(crate) fn new(
+        message: &Message,
+        signer: &'a Identity,
+        options: &SignOptions,
+        context: &'a Context<'a>,
+    ) -> Result<Self, Error> {
+        check_signer(&signer.certificate, context.now)?;
+        let scheme = scheme(signer, options)?;
+        let protection = match options.then {
+            Then::Send => Protection::Clear,
+            Then::Encrypt => Protection::Cipher,
+        };
+        let payload = header_protection::payload(message, options.header_protection, protection);
+        if options.format == SignatureFormat::Detached && !payload.transport_safe {
+            return Err(Error::NotTransportSafe);
+        }
+        Ok(Self {
+            signer,
+            scheme,
+            format: options.format,
+            context,
+            payload,
+        })
+    }
+
+    /// Octets of the signed entity, at most.
+    pub(crate) fn size(&self) -> usize {
+        let (entity, signature) = (self.payload.entity.size(), signed_data::size(self.signer));
+        let around = 2048;
+        match self.format {
+            SignatureFormat::Detached => entity + encoded_size(signature) + around,
+            SignatureFormat::Opaque => encoded_size(entity + signature) + around,
+        }
+    }
+
+    /// Writes the signed entity below the head that is made of its content fields, into a vector
+    /// of this capacity.
+    pub(crate) fn write(
+        &self,
+        head: impl FnOnce(&[(&str, String)]) -> Bytes,
+        capacity: usize,
+    ) -> Result<(Vec<u8>, Written), Error> {
+        let mut out = Vec::with_capacity(capacity);
+        match self.format {
+            SignatureFormat::Detached => {
+                let boundary = boundary(self.context)?;
+                let around = MultipartSigned {
+                    micalg: &digest_of(self.scheme).to_string(),
+                    boundary: &boundary,
+                };
+                out.extend_from_slice(&head(&around.fields()));
+                out.extend_from_slice(around.before().as_bytes());
+                let start = out.len();
+                let digest = self.write_entity(&mut out);
+                let place = Place::Apart(start..out.len());
+                let cms = self.signed_data(&digest, None)?;
+                out.extend_from_slice(&around.after(&cms.head));
+                Ok((out, self.written(digest, place)))
+            }
+            SignatureFormat::Opaque => {
+                let digest = self.write_entity(&mut out);
+                let cms = self.signed_data(&digest, Some(out.len()))?;
+                let place = Place::Inside {
+                    before: cms.head.len(),
+                };
+                let head = head(&pkcs7_mime(SmimeType::Signed));
+                let out = encode_in_place(out, &head, &cms.head, &cms.tail);
+                Ok((out, self.written(digest, place)))
+            }
+        }
+    }
+
+    /// Appends the entity, and gives the digest of what was appended, block by block while it is
+    /// in the processor's cache.
+    fn write_entity(&self, out: &mut Vec<u8>) -> Vec<u8> {
+        const BLOCK: usize = 1 << 15;
+        let mut hasher = self.context.provider.hasher(digest_of(self.scheme));
+        for piece in self.payload.entity.pieces() {
+            for block in piece.chunks(BLOCK) {
+                let start = out.len();
+                out.extend_from_slice(block);
+                hasher.update(out.get(start..).unwrap_or_default());
+            }
+        }
+        hasher.finish()
+    }
+
+    fn signed_data(
+        &self,
+        digest: &[u8],
+        embedded: Option<usize>,
+    ) -> Result<signed_data::Written, Error> {
+        let content = Content {
+            digest_algorithm: digest_of(self.scheme),
+            digest,
+            embedded,
+        };
+        signed_data::write(&content, self.signer, self.scheme, self.context)
+    }
+
+    fn written(&self, digest: Vec<u8>, place: Place) -> Written {
+        Written {
+            digest_algorithm: digest_of(self.scheme),
+            digest,
+            place,
+        }
+    }
 }
 
 /// Rule 14, RFC 8550 §4.4.2, rule 11.

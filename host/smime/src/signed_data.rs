@@ -43,6 +43,14 @@ pub(crate) struct Content<'a> {
     pub(crate) embedded: Option<usize>,
 }
 
+/// Octets of a SignedData by this signer without its content, at most: signature, attributes with
+/// the certificate's issuer and serial number, and the certificates.
+pub(crate) fn size(signer: &Identity) -> usize {
+    let own = signer.certificate.to_der().len();
+    let certificates: usize = embedded(signer).map(|each| each.to_der().len()).sum();
+    certificates + 4 * own + 1024
+}
+
 /// Signs the digest of a content.
 pub(crate) fn write(
     content: &Content<'_>,
@@ -129,15 +137,14 @@ pub(crate) fn issuer_and_serial(certificate: &Certificate) -> Vec<u8> {
 /// RFC 5652 §5.1: the signer's certificate, its chain without the root, and the one that others
 /// should encrypt for, as octets received.
 fn certificates(signer: &Identity) -> Vec<u8> {
+    let all = embedded(signer).map(|certificate| certificate.to_der().to_vec());
+    set_of(tag::context(0), all.collect())
+}
+
+fn embedded(signer: &Identity) -> impl Iterator<Item = &Certificate> {
     let own = std::iter::once(&signer.certificate);
-    let all = own
-        .chain(&signer.chain)
-        .chain(&signer.encryption_certificate);
-    set_of(
-        tag::context(0),
-        all.map(|certificate| certificate.to_der().to_vec())
-            .collect(),
-    )
+    own.chain(&signer.chain)
+        .chain(&signer.encryption_certificate)
 }
 
 /// The SET OF signed attributes (rule 2).

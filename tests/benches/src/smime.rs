@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use waxseal_message::{Limits, Message};
 use waxseal_smime::open::{Opening, State, open};
-use waxseal_smime::{Context, EncryptOptions, Identity, SignOptions, Then, encrypt, sign};
+use waxseal_smime::{Context, EncryptOptions, Identity, SignOptions, encrypt, sign, sign_encrypt};
 
 use crate::PROVIDER;
 use crate::people::People;
@@ -60,12 +60,21 @@ pub fn perform(operation: Operation, mail: &Bytes, people: &People) -> Message {
     };
     let message = Message::parse(mail.clone(), &limits).unwrap();
     match operation {
-        Operation::Sign => signed(&message, &people.signer, Then::Send, &context),
+        Operation::Sign => signed(&message, &people.signer, &context),
         Operation::Encrypt => enveloped(&message, people, &context),
         Operation::SignEncrypt => {
-            let signed = signed(&message, &people.signer, Then::Encrypt, &context);
-            drop(message);
-            enveloped(&signed, people, &context)
+            let recipients = [people.reader.certificate.clone()];
+            let (sign, encrypt) = (SignOptions::default(), EncryptOptions::default());
+            sign_encrypt(
+                &message,
+                &people.signer,
+                &sign,
+                &recipients,
+                &encrypt,
+                &context,
+            )
+            .unwrap()
+            .into_message()
         }
         Operation::Decrypt => opened(&message, people, State::DecryptedUnauthenticated),
         Operation::Verify => opened(&message, people, State::Valid),
@@ -80,15 +89,11 @@ pub fn sign_as(signer: &Identity, mail: &Bytes, people: &People) -> Message {
         limits: &Limits::UNLIMITED,
     };
     let message = Message::parse(mail.clone(), context.limits).unwrap();
-    signed(&message, signer, Then::Send, &context)
+    signed(&message, signer, &context)
 }
 
-fn signed(message: &Message, signer: &Identity, then: Then, context: &Context<'_>) -> Message {
-    let options = SignOptions {
-        then,
-        ..SignOptions::default()
-    };
-    sign(message, signer, &options, context)
+fn signed(message: &Message, signer: &Identity, context: &Context<'_>) -> Message {
+    sign(message, signer, &SignOptions::default(), context)
         .unwrap()
         .into_message()
 }

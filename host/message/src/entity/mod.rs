@@ -18,13 +18,12 @@ mod structure;
 use bytes::Bytes;
 
 use crate::head::FieldSpan;
-use crate::line::LineEnds;
 use crate::tree::Node;
 use crate::{Field, Limits, Message, Part, TransferEncoding};
 use edits::Edits;
 use fault::Faults;
 
-pub use outer::assemble;
+pub use outer::{assemble, content_head};
 
 /// How far an entity could be made safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,11 +35,55 @@ pub enum Safety {
     Canonical,
 }
 
+/// A MIME entity in canonical form: `Content-*` fields, empty line, body; CR LF. Head and body are
+/// apart, so that a body that needs no change is shared with the message that it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity {
+    head: Bytes,
+    body: Bytes,
+}
+
+impl Entity {
+    /// The header section with its empty line.
+    pub fn head(&self) -> &Bytes {
+        &self.head
+    }
+
+    /// What follows it.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Octets in all.
+    pub fn size(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// The octets in order.
+    pub fn pieces(&self) -> [&[u8]; 2] {
+        [&self.head, &self.body]
+    }
+
+    /// The octets in one piece.
+    pub fn to_bytes(&self) -> Bytes {
+        self.pieces().concat().into()
+    }
+
+    /// The same body below another header section, which ends with its empty line.
+    #[must_use]
+    pub fn with_head(&self, head: impl Into<Bytes>) -> Self {
+        Self {
+            head: head.into(),
+            body: self.body.clone(),
+        }
+    }
+}
+
 /// What is protected, and what stays outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// The MIME entity: `Content-*` fields, empty line, body; CR LF.
-    pub entity: Bytes,
+    /// The MIME entity.
+    pub entity: Entity,
     /// The other header fields in order, raw, each ended with CR LF.
     pub outer: Vec<Bytes>,
     /// Whether the entity differs from the message's own octets in more than the fields that
@@ -64,35 +107,65 @@ impl Prepared {
 
 /// Makes the entity of a message canonical and safe for transport.
 pub fn prepare(message: &Message) -> Prepared {
-    let outer = message
-        .fields()
-        .filter_map(|field| outer::field(&field))
-        .collect();
+    let outer = outer_fields(message);
     let canonical = with_crlf(message);
     let is_converted = canonical.is_some();
     let message = canonical.as_ref().unwrap_or(message);
 
     let mut edits = Edits::default();
-    let root = root(message, &mut edits);
-    let mut entity = root.fields;
-    entity.reserve(2 + message.body().len());
-    entity.extend_from_slice(b"\r\n");
-    edits.write(message.body(), &mut entity);
+    let faults = Faults::of(message.body());
+    let root = root(message, faults, &mut edits);
+    let (body, faults) = if edits.is_empty() {
+        (message.body().clone(), faults)
+    } else {
+        let mut body = Vec::new();
+        edits.write(message.body(), &mut body);
+        let faults = Faults::of(&body);
+        (body.into(), faults)
+    };
+    let mut head = root.fields;
+    head.extend_from_slice(b"\r\n");
     let has_empty_line = message.head_spans().empty_line > 0;
     let changed = is_converted || root.changed || !edits.is_empty() || !has_empty_line;
-    let transport_safe = Faults::of(&entity).is_seven_bit();
+    let transport_safe = faults.is_seven_bit() && Faults::of(&head).is_seven_bit();
     Prepared {
-        entity: entity.into(),
+        entity: Entity {
+            head: head.into(),
+            body,
+        },
         outer,
         changed,
         transport_safe,
     }
 }
 
+/// The header fields that stay outside, as [`Prepared::outer`] has them.
+pub fn outer_fields(message: &Message) -> Vec<Bytes> {
+    let fields = message.fields();
+    fields
+        .filter_map(|field| outer::field(message.head(), &field))
+        .collect()
+}
+
+/// Whether the octets are fit for 7-bit transport (RFC 2045 §2.7): ASCII, no NUL, lines of at most
+/// 998 octets that end with CR LF.
+pub fn is_seven_bit(octets: &[u8]) -> bool {
+    Faults::of(octets).is_seven_bit()
+}
+
+/// Whether the octets are fit for transport but for those over 127 (RFC 2045 §2.8).
+pub fn has_safe_lines(octets: &[u8]) -> bool {
+    Faults {
+        eight_bit: false,
+        ..Faults::of(octets)
+    }
+    .is_seven_bit()
+}
+
 /// A file whose line ends are all LF is read as CR LF (RFC 8551 §3.1.1). Leaves whose LFs are
 /// data, not line ends, keep them.
 fn with_crlf(message: &Message) -> Option<Message> {
-    if message.line_ends() != LineEnds::Lf {
+    if !message.is_lf_file() {
         return None;
     }
     let body = message.body();
@@ -155,16 +228,13 @@ struct Root {
     changed: bool,
 }
 
-/// Prepares the whole tree; edits of the body go to `edits`.
-fn root(message: &Message, edits: &mut Edits) -> Root {
+/// Prepares the whole tree; edits of the body go to `edits`. `faults` are those of the whole body.
+fn root(message: &Message, faults: Faults, edits: &mut Edits) -> Root {
     let part = message.root();
-    let encoding = part_body(&part, edits);
+    let encoding = part_body(&part, faults, edits);
     let content: Vec<Field<'_>> = message.fields().filter(outer::is_content).collect();
-    let original: Vec<u8> = content
-        .iter()
-        .flat_map(|field| field.raw())
-        .copied()
-        .collect();
+    let raw: Vec<&[u8]> = content.iter().map(Field::raw).collect();
+    let original = raw.concat();
     let mut fields = Vec::with_capacity(original.len() + 80);
     if !content.iter().any(|field| field.is_named("Content-Type")) {
         // Without a Content-Type an entity is text/plain (RFC 2045 §5.2); inside another
@@ -216,15 +286,19 @@ fn charset_of(part: &Part<'_>) -> &'static str {
 
 /// Prepares the body of a part. Returns the transfer encoding that its header must name, if
 /// that changes.
-fn part_body(part: &Part<'_>, edits: &mut Edits) -> Option<&'static str> {
+fn part_body(part: &Part<'_>, faults: Faults, edits: &mut Edits) -> Option<&'static str> {
     let node = part.node();
     if is_protected(node) {
         return None;
     }
     if !part.is_leaf() {
-        multipart(part, edits);
+        multipart(part, faults, edits);
         // RFC 2045 §6.4: a composite type is not encoded, whatever its header says.
         return (!node.encoding.is_identity()).then_some("7bit");
+    }
+    if faults.is_clean() {
+        // A leaf consists of whole lines of the body.
+        return None;
     }
     let encoded = leaf::encode(node, part.raw_body())?;
     edits.replace(node.body.clone(), encoded.body);
@@ -233,7 +307,7 @@ fn part_body(part: &Part<'_>, edits: &mut Edits) -> Option<&'static str> {
 
 /// Prepares what is between the parts of a multipart, and the parts. The depth is limited by
 /// the parser.
-fn multipart(part: &Part<'_>, edits: &mut Edits) {
+fn multipart(part: &Part<'_>, faults: Faults, edits: &mut Edits) {
     let node = part.node();
     let body = part.body_octets();
     let boundary = node.media.boundary.as_deref().unwrap_or_default();
@@ -246,7 +320,7 @@ fn multipart(part: &Part<'_>, edits: &mut Edits) {
             structure::between(&body[done..raw.start], boundary),
         );
         done = raw.end;
-        child_part(&child, edits);
+        child_part(&child, faults, edits);
     }
     edits.set(
         body,
@@ -256,11 +330,11 @@ fn multipart(part: &Part<'_>, edits: &mut Edits) {
 }
 
 /// Prepares a part that is not the root: its header section, then its body.
-fn child_part(part: &Part<'_>, edits: &mut Edits) {
+fn child_part(part: &Part<'_>, faults: Faults, edits: &mut Edits) {
     let node = part.node();
     let octets = part.body_octets();
     let mut inside = Edits::default();
-    let encoding = part_body(part, &mut inside);
+    let encoding = part_body(part, faults, &mut inside);
     let fields = node.raw.start..node.body.start - node.empty_line;
     let mut header = match encoding {
         Some(name) => structure::with_encoding(octets, &node.fields, name),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::Field;
 use crate::field::is_content_name;
 use crate::fold::fold;
-use crate::line::lines;
+use crate::line::{Line, lines};
 
 use super::fault::LINE;
 
@@ -23,12 +23,16 @@ pub(super) fn is_content(field: &Field<'_>) -> bool {
 }
 
 /// The field as it stays outside, legal for SMTP (RFC 5321 §2.3.8): CR LF, no bare CR, no
-/// NUL, no line over 998 octets where it can be folded. `None` if it does not stay.
-pub(super) fn field(field: &Field<'_>) -> Option<Bytes> {
+/// NUL, no line over 998 octets where it can be folded. `None` if it does not stay. `head` holds
+/// it, and is shared if nothing needs a change.
+pub(super) fn field(head: &Bytes, field: &Field<'_>) -> Option<Bytes> {
     if field.is_content() || is_dropped(field.name()) {
         return None;
     }
     let raw = field.raw();
+    if is_legal(field) {
+        return Some(head.slice_ref(raw));
+    }
     let mut out = Vec::with_capacity(raw.len() + 2);
     for (index, line) in lines(raw).enumerate() {
         let mut text = line.text(raw).to_vec();
@@ -45,6 +49,21 @@ pub(super) fn field(field: &Field<'_>) -> Option<Bytes> {
         }
     }
     Some(out.into())
+}
+
+/// Whether the field needs no change.
+fn is_legal(field: &Field<'_>) -> bool {
+    let raw = field.raw();
+    let is_closed_up = raw.len() == field.name().len() + 1 + field.raw_value().len();
+    let is_line = |line: Line| {
+        line.ending(raw) == b"\r\n"
+            && line.text_end - line.start <= LINE
+            && !line.text(raw).trim_ascii().is_empty()
+    };
+    is_closed_up
+        && memchr::memchr2_iter(0, b'\r', raw)
+            .all(|at| raw[at] == b'\r' && raw.get(at + 1) == Some(&b'\n'))
+        && lines(raw).all(is_line)
 }
 
 /// RFC 5322 §4.5: white space between name and colon is obsolete; some readers take the field
@@ -97,17 +116,24 @@ pub fn assemble(outer: &[Bytes], content_fields: &[(&str, String)], body: &[u8])
         }
     }
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
-    for (name, value) in content_fields {
+    out.extend_from_slice(&content_head(content_fields));
+    out.extend_from_slice(body);
+    out.into()
+}
+
+/// The header section of an entity: these fields, and the empty line.
+pub fn content_head(fields: &[(&str, String)]) -> Vec<u8> {
+    let mut out = String::with_capacity(256);
+    for (name, value) in fields {
         // One line each: a line end in a value would begin another field.
         let value: String = value
             .chars()
             .filter(|character| !character.is_control() || *character == '\t')
             .collect();
-        out.extend_from_slice(fold(name, &value, "\r\n").as_bytes());
+        out.push_str(&fold(name, &value, "\r\n"));
     }
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(body);
-    out.into()
+    out.push_str("\r\n");
+    out.into_bytes()
 }
 
 fn raw_name(raw: &[u8]) -> &str {

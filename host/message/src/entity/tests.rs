@@ -15,7 +15,7 @@ fn show(octets: &[u8]) -> String {
 /// The entity, CR LF shown as a line end and everything odd escaped.
 fn check(mail: &[u8], expected: &str) -> Prepared {
     let prepared = prepare(&parse(mail));
-    assert_eq!(show(&prepared.entity), expected);
+    assert_eq!(show(&prepared.entity.to_bytes()), expected);
     prepared
 }
 
@@ -33,7 +33,7 @@ fn what_needs_nothing_keeps_every_octet() {
     let content = "Content-type: multipart/MIXED;\r\n\tboundary=b\r\nContent-Description:  x\r\n\r\npre\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n\r\n--b--\r\nepi";
     let mail = format!("From: a@b\r\nMIME-Version: 1.0\r\n{content}");
     let prepared = prepare(&parse(mail.as_bytes()));
-    assert_eq!(prepared.entity, content);
+    assert_eq!(prepared.entity.to_bytes(), content);
     assert!(!prepared.changed && prepared.transport_safe);
     assert_eq!(prepared.safety(), Safety::SevenBit);
 }
@@ -200,7 +200,7 @@ fn nothing_inside_a_signature_changes() {
     let hard = soft.replace("From", "Frøm");
     let prepared = prepare(&parse(hard.as_bytes()));
     assert_eq!(
-        (&prepared.entity[..], prepared.safety()),
+        (&prepared.entity.to_bytes()[..], prepared.safety()),
         (hard.as_bytes(), Safety::Canonical)
     );
 }
@@ -211,7 +211,7 @@ fn nothing_inside_a_message_changes() {
     let prepared = prepare(&parse(mail.as_bytes()));
     assert_eq!(
         (
-            &prepared.entity[..],
+            &prepared.entity.to_bytes()[..],
             prepared.transport_safe,
             prepared.changed
         ),
@@ -224,7 +224,7 @@ fn multipart_without_a_boundary_stays() {
     let mail = "Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\nä\r\n";
     let prepared = prepare(&parse(mail.as_bytes()));
     assert_eq!(
-        (&prepared.entity[..], prepared.transport_safe),
+        (&prepared.entity.to_bytes()[..], prepared.transport_safe),
         (mail.as_bytes(), false)
     );
 }

@@ -30,7 +30,7 @@ fn check(head: &str, unit: &str, tail: &str) {
         message.to_bytes(),
     );
     let prepared = prepare(&message);
-    Message::parse(prepared.entity, &limits()).unwrap();
+    Message::parse(prepared.entity.to_bytes(), &limits()).unwrap();
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn preparing_changes_no_content() {
         if !prepared.transport_safe {
             println!("not transport-safe: {}", path.display());
         }
-        let entity = Message::parse(prepared.entity.clone(), &Limits::default()).unwrap();
+        let entity = Message::parse(prepared.entity.to_bytes(), &Limits::default()).unwrap();
         let was_lf = message.line_ends() == LineEnds::Lf;
         failures.extend(
             difference(message.root(), entity.root(), was_lf)

@@ -212,9 +212,19 @@ fn split_length(octets: &[u8]) -> Result<(Length, &[u8]), Malformed> {
             let size = digits.iter().try_fold(0usize, |size, digit| {
                 size.checked_mul(256)?.checked_add(usize::from(*digit))
             });
-            let size = size.filter(|size| *size <= octets.len()).ok_or(Malformed)?;
-            Ok((Length::Definite(size), rest.get(count..).ok_or(Malformed)?))
+            let rest = rest.get(count..).ok_or(Malformed)?;
+            Ok((Length::Definite(size.ok_or(Malformed)?), rest))
         }
+    }
+}
+
+/// Identifier of the element that comes next, size of its header, and size of its contents, which
+/// need not be all there. The length is definite.
+pub(crate) fn definite(octets: &[u8]) -> Result<(u8, usize, usize), Malformed> {
+    let (tag, after_tag) = octets.split_first().ok_or(Malformed)?;
+    match split_length(after_tag)? {
+        (Length::Definite(size), contents) => Ok((*tag, octets.len() - contents.len(), size)),
+        (Length::Indefinite, _) => Err(Malformed),
     }
 }
 

@@ -90,9 +90,10 @@ impl<'a> EncryptedContent<'a> {
     /// that nine of ten are happens by chance once in 10^5 contents of sixteen octets and once
     /// in 10^9 of thirty-two. It tells a mistake or a clumsy fake, not a cover for one.
     fn reads_as_text(&self) -> bool {
-        let octets = self.pieces.iter().flat_map(|piece| piece.iter());
-        let printable = octets.filter(|octet| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
-        printable.count() * 10 > self.size() * 9
+        let is_printable = |octet: &&u8| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+        let pieces = self.pieces.iter();
+        let printable = pieces.map(|piece| piece.iter().filter(is_printable).count());
+        printable.sum::<usize>() * 10 > self.size() * 9
     }
 }
 

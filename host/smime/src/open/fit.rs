@@ -8,7 +8,8 @@
 //! on the octets as they were.
 
 use bytes::Bytes;
-use waxseal_message::{Field, Limits, Message, entity};
+use waxseal_message::entity::{self, has_safe_lines, is_seven_bit};
+use waxseal_message::{Field, Limits, Message};
 
 /// RFC 5321 §4.5.3.1.6, without CR LF.
 const MAX_LINE: usize = 998;
@@ -23,42 +24,48 @@ pub(super) fn message(
 ) -> Message {
     match fields {
         Some(fields) => assembled(fields, inner, limits),
-        None => assembled(&entity::prepare(outer).outer, inner, limits),
+        None => assembled(&entity::outer_fields(outer), inner, limits),
     }
 }
 
 /// An entity with the header fields that it has.
 pub(super) fn whole(inner: &Message, limits: &Limits) -> Message {
-    assembled(&entity::prepare(inner).outer, inner, limits)
+    assembled(&entity::outer_fields(inner), inner, limits)
 }
 
 fn assembled(fields: &[Bytes], inner: &Message, limits: &Limits) -> Message {
     let head = entity::assemble(fields, &[], b"");
     // The empty line comes after the content's own fields.
-    let head = head.strip_suffix(b"\r\n").unwrap_or(&head);
-    let entity = match exact(inner) {
-        entity if entity.is_ascii() && is_safe(&entity) => entity,
-        _ => entity::prepare(inner).entity.to_vec(),
+    let outer = head.strip_suffix(b"\r\n").unwrap_or(&head);
+    let own = content_head(inner);
+    let octets = if is_seven_bit(&own) && is_seven_bit(inner.body()) {
+        if has_safe_lines(outer) {
+            // The body is shared with what it came out of.
+            return inner.with_head([outer, &own].concat());
+        }
+        [outer, &own, inner.body()].concat()
+    } else {
+        let entity = entity::prepare(inner).entity;
+        [outer, entity.head(), entity.body()].concat()
     };
-    let octets = safe_lines([head, &entity].concat());
+    let octets = Bytes::from(safe_lines(octets));
     // The limits were those of a message; what was added is within a margin of them.
     Message::parse(octets.clone(), limits)
         .or_else(|_| Message::parse(octets, &Limits::UNLIMITED))
         .unwrap_or_else(|_| inner.clone())
 }
 
-/// The content of an entity as it stands.
-fn exact(inner: &Message) -> Vec<u8> {
-    let mut entity = Vec::with_capacity(inner.size());
+/// The header section of an entity's content as it stands.
+fn content_head(inner: &Message) -> Vec<u8> {
+    let mut head = Vec::new();
     for field in inner.fields().filter(is_kept) {
-        entity.extend_from_slice(field.raw());
-        if !entity.ends_with(b"\n") {
-            entity.extend_from_slice(b"\r\n");
+        head.extend_from_slice(field.raw());
+        if !head.ends_with(b"\n") {
+            head.extend_from_slice(b"\r\n");
         }
     }
-    entity.extend_from_slice(b"\r\n");
-    entity.extend_from_slice(inner.body());
-    entity
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 /// Content-Length belongs to a mailbox file, MIME-Version to the message.
@@ -68,7 +75,7 @@ fn is_kept(field: &Field<'_>) -> bool {
 
 /// The octets, or safe lines of them.
 fn safe_lines(octets: Vec<u8>) -> Vec<u8> {
-    if is_safe(&octets) {
+    if has_safe_lines(&octets) {
         return octets;
     }
     let mut out = Vec::with_capacity(octets.len() + octets.len() / 16);
@@ -95,16 +102,6 @@ fn safe_lines(octets: Vec<u8>) -> Vec<u8> {
         column += 1;
     }
     out
-}
-
-fn is_safe(octets: &[u8]) -> bool {
-    octets.split_inclusive(|octet| *octet == b'\n').all(|line| {
-        let text = line.strip_suffix(b"\r\n");
-        let text = text.or((!line.ends_with(b"\n")).then_some(line));
-        text.is_some_and(|text| {
-            text.len() <= MAX_LINE && !text.iter().any(|octet| matches!(octet, 0 | b'\r'))
-        })
-    })
 }
 
 #[cfg(test)]
@@ -224,8 +221,8 @@ mod tests {
             String::from_utf8_lossy(&safe_lines(octets.to_vec())),
             String::from_utf8_lossy(expected)
         );
-        assert!(is_safe(expected));
-        assert_eq!(is_safe(octets), octets == expected);
+        assert!(has_safe_lines(expected));
+        assert_eq!(has_safe_lines(octets), octets == expected);
     }
 
     #[test]

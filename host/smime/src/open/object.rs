@@ -194,7 +194,10 @@ fn spoil(layer: &mut Layer, state: State, code: &'static str, message: &str) {
 
 /// application/pkcs7-mime and what goes by other names (RFC 8551 §3.2, §3.9).
 fn opaque(part: &Part<'_>, authors: &Message, opening: &Opening<'_>) -> Option<Taken> {
-    let octets = cms_octets(part)?;
+    let octets = match cms_octets(part)? {
+        Cow::Borrowed(octets) => Bytes::copy_from_slice(octets),
+        Cow::Owned(octets) => octets.into(),
+    };
     cms(&octets, None, authors, opening)
 }
 
@@ -227,13 +230,21 @@ pub(super) fn cms_octets<'a>(part: &Part<'a>) -> Option<Cow<'a, [u8]>> {
 
 /// The layer that a CMS object is.
 fn cms(
-    octets: &[u8],
+    octets: &Bytes,
     detached: Option<&[u8]>,
     authors: &Message,
     opening: &Opening<'_>,
 ) -> Option<Taken> {
     let (layer, content) = match read_cms(octets).ok()? {
-        Cms::Signed(signed) => signed_layer(&signed, detached, authors, opening),
+        Cms::Signed(signed) => {
+            let (layer, content) = signed_layer(&signed, detached, authors, opening);
+            let content = content.map(|content| match content {
+                // A slice of the object, unless it was in pieces or elsewhere.
+                Cow::Borrowed(content) if detached.is_none() => octets.slice_ref(content),
+                content => content.into_owned().into(),
+            });
+            return Some(Taken { layer, content });
+        }
         Cms::Enveloped(envelope) => envelope::decrypt(LayerKind::Enveloped, &envelope, opening),
         Cms::AuthEnveloped(envelope) => {
             envelope::decrypt(LayerKind::AuthEnveloped, &envelope, opening)
@@ -253,12 +264,12 @@ fn cms(
 }
 
 /// SignedData with its content inside, or apart, or with certificates only.
-fn signed_layer(
-    signed: &SignedData<'_>,
-    detached: Option<&[u8]>,
+fn signed_layer<'a>(
+    signed: &SignedData<'a>,
+    detached: Option<&'a [u8]>,
     authors: &Message,
     opening: &Opening<'_>,
-) -> (Layer, Option<Vec<u8>>) {
+) -> (Layer, Option<Cow<'a, [u8]>>) {
     let inside = signed.content.as_ref().map(|content| joined(content));
     let content = inside.as_deref().or(detached);
     let kind = match (signed.signers.is_empty(), &inside, detached) {
@@ -288,5 +299,5 @@ fn signed_layer(
             message,
         );
     }
-    (layer, content.map(<[u8]>::to_vec))
+    (layer, inside.or(detached.map(Cow::Borrowed)))
 }

@@ -199,13 +199,13 @@ fn fields(outer: &Message, source: &Message, form: Form, takes_from: bool) -> Ve
             // Without its From the payload's Sender does not count either.
             && (takes_from || name != "sender")
     };
-    let mut all: Vec<Bytes> = entity::prepare(outer).outer;
+    let mut all: Vec<Bytes> = entity::outer_fields(outer);
     all.retain(|field| {
         let name = name_of(field);
         !is_taken(&name) && !is_added(&name)
     });
     let mut seen: Vec<String> = Vec::new();
-    for field in entity::prepare(source).outer {
+    for field in entity::outer_fields(source) {
         let name = name_of(&field);
         // RFC 5322 §3.6: none of them may be there twice.
         if is_taken(&name) && !seen.contains(&name) {
