@@ -93,8 +93,8 @@ fn openssl_speed(algorithm: &str, threads: usize, time: Duration) -> f64 {
     let text = String::from_utf8(output.stdout).unwrap();
     // The sum of all children, +F2 (RSA) or +F4 (ECDSA): a number, the size, signatures and
     // verifications in a second.
-    let sums = text.lines().filter(|line| line.starts_with("+F"));
-    let sum = sums.last().unwrap_or_else(|| panic!("no figures: {text}"));
+    let sum = text.lines().rfind(|line| line.starts_with("+F"));
+    let sum = sum.unwrap_or_else(|| panic!("no figures: {text}"));
     sum.split(':').nth(3).unwrap().parse().unwrap()
 }
 

@@ -192,10 +192,14 @@ impl Python {
         let mut command = Command::new(python);
         command.arg(script).arg(people.file(""));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
+        let mut started = Self {
+            process: command.spawn().unwrap(),
+            libraries: Vec::new(),
+        };
+        let process = &mut started.process;
         let (requests, answers) = (process.stdin.take()?, process.stdout.take()?);
         let line = Rc::new(RefCell::new((requests, BufReader::new(answers))));
-        let mut libraries: Vec<Library> = Vec::new();
+        let libraries = &mut started.libraries;
         loop {
             let said = answer(&line);
             let [name, version, operation] = said.split_whitespace().collect::<Vec<_>>()[..] else {
@@ -212,7 +216,7 @@ impl Python {
             let last = libraries.last_mut().expect("there is one now");
             last.operations.push(operation.to_owned());
         }
-        (!libraries.is_empty()).then_some(Self { process, libraries })
+        (!started.libraries.is_empty()).then_some(started)
     }
 
     fn libraries(&self, operation: Operation) -> impl Iterator<Item = &Library> {
