@@ -247,7 +247,8 @@ def openssl(octets, *arguments):
 
 LOG_TIME = re.compile(r"^(\w{3} [ \d]\d \d\d:\d\d:\d\d) ")
 FROM = re.compile(r" (\w+): from=<from\+([^@>]+)@")
-DEFERRED = re.compile(r"postfix/(\S+)\[\d+\]: (\w+): to=<([^>]*)>.* status=deferred \((.*)\)$")
+DEFERRED = re.compile(r"postfix/(\S+)\[\d+\]: (\w+): to=<([^>]*)>.*"
+                      r" delay=([\d.]+),.* status=deferred \((.*)\)$")
 # Postfix's own words for an acknowledgement that was cut off.
 CUT = "message may be sent more than once"
 AT_END = "(in reply to end of DATA command)"
@@ -265,18 +266,26 @@ class Deferral:
 
 
 def deferrals(log):
-    """All of a Postfix log, in order. Its times are whole seconds of this year."""
-    ids, found = {}, []
-    year = time.localtime().tm_year
+    """All of a Postfix log, in order. Its times are whole seconds of this year. With its disk full
+    Postfix writes late, so what counts is when the message came and how long it took since."""
+    ids, came, found = {}, {}, []
     for line in log.splitlines():
         if match := FROM.search(line):
             ids[match.group(1)] = match.group(2)
+            came.setdefault(match.group(1), log_time(line))
         elif match := DEFERRED.search(line):
-            at = time.mktime(time.strptime(
-                f"{year} {LOG_TIME.match(line).group(1)}", "%Y %b %d %H:%M:%S"))
-            service, queue_id, recipient, why = match.groups()
+            service, queue_id, recipient, delay, why = match.groups()
+            at = log_time(line)
+            if queue_id in came:
+                at = min(at, came[queue_id] + float(delay))
             found.append(Deferral(ids.get(queue_id), recipient.lower(), at, service, why))
     return found
+
+
+def log_time(line):
+    year = time.localtime().tm_year
+    return time.mktime(time.strptime(
+        f"{year} {LOG_TIME.match(line).group(1)}", "%Y %b %d %H:%M:%S"))
 
 
 def mount_tmpfs(place, mib):

@@ -41,6 +41,8 @@ from machine import Workshop
 RATES = {"refuse": 0.004, "rcpt": 0.006, "dot": 0.006, "some": 0.006, "drop": 0.006,
          "cut-ack": 0.006, "cut-some": 0.006, "stall": 0.01, "hang": 0.001}
 KILL_EVERY, FULL_EVERY, FULL_FOR = 9.0, 15.0, 3.0
+# Messages from which on a run is to prove something.
+LONG = 2000
 # Failing filters are part of the day here: neither roll back nor stop asking them.
 RELOAD = "failures = 1000\nwithin = 1000\nbreaker-failures = 1000\nbreaker-seconds = 30"
 
@@ -81,6 +83,9 @@ class Trouble:
         self.flow, self.disk, self.random = flow, disk, random.Random(seed)
         self.kills, self.full, self.flips = [], [], 0
         self._tasks = []
+
+    def enough(self):
+        return len(self.kills) >= 3 and len(self.full) >= 2
 
     def reload(self, versions):
         self._begin(self._reload(versions))
@@ -224,6 +229,11 @@ async def account(flow, disk, given):
     trouble.reload(["a", "flaky", "b", "harsh"])
     trouble.break_everything()
     await client.hand_in(rough)
+    while given.count >= LONG and not trouble.enough():
+        # However fast it all went: everything is to go wrong more than once.
+        more = list(messages(500, "faults", len(calm) + len(rough), given.seed))
+        rough += more
+        await client.hand_in(more)
     print(f"with faults: {len(rough)} messages handed in after {time.time() - began:.0f} s",
           flush=True)
     await trouble.stop()
@@ -260,14 +270,14 @@ def judge(flow, trouble, sent, given):
 
 def unproven(faults, trouble, generations, given, opened):
     """A run in which nothing went wrong proves nothing."""
-    if given.count < 2000:
+    if given.count < LONG:
         return
     # Those that need a new connection, or several recipients over LMTP, are rare.
     wanted = set(RATES) if given.count >= 10000 else {"dot", "drop", "cut-ack", "stall"}
     for kind in wanted | {"killed", "full"}:
         if not faults[kind]:
             yield f"no fault of this kind: {kind}"
-    if len(trouble.kills) < 2 or len(trouble.full) < 2:
+    if not trouble.enough():
         yield f"too short: {len(trouble.kills)} kills, {len(trouble.full)} full disks"
     if len(generations) < 4:
         yield f"not all policies decided about messages: {dict(generations)}"
