@@ -16,8 +16,10 @@ fuzz_target!(|octets: &[u8]| {
     let _ = waxseal_smime::classify(&message);
     let prepared = entity::prepare(&message);
     // What is ready is ready: preparing it again changes nothing.
-    if let Ok(again) = Message::parse(prepared.entity.to_bytes(), &waxseal_message::Limits::UNLIMITED)
-    {
+    if let Ok(again) = Message::parse(
+        prepared.entity.to_bytes(),
+        &waxseal_message::Limits::UNLIMITED,
+    ) {
         assert_eq!(entity::prepare(&again).entity, prepared.entity);
     }
 });
