@@ -121,14 +121,16 @@ fn rule_07_an_envelope_that_lost_content_never_leaves() {
 
 #[test]
 fn rule_07_a_digest_that_is_not_the_contents_never_leaves() {
-    let provider = Lying::with(Defect::WrongDigest);
-    let signer = &person("ec-p256").identity;
-    let opaque = SignOptions {
-        format: SignatureFormat::Opaque,
-        ..SignOptions::default()
-    };
-    let result = sign(&mail(), signer, &opaque, &context(&provider));
-    assert_eq!(result.err().unwrap().code(), "host.read-back");
+    for format in [SignatureFormat::Detached, SignatureFormat::Opaque] {
+        let provider = Lying::with(Defect::WrongDigest);
+        let signer = &person("ec-p256").identity;
+        let options = SignOptions {
+            format,
+            ..SignOptions::default()
+        };
+        let result = sign(&mail(), signer, &options, &context(&provider));
+        assert_eq!(result.err().unwrap().code(), "host.read-back");
+    }
 }
 
 #[test]

@@ -4,14 +4,11 @@
 //! signature is verified with the certificate that travels along, not with the private key.
 //! Any difference is [`Error::ReadBack`], and nothing leaves.
 //!
-//! A content of megabytes is looked at once. Apart from its signature it was digested where it
-//! stands in the vector that leaves, after it was written there ([`Written`]): what the reader of
-//! the message takes for the signed part must be that very range, its digest the one in the
-//! signature. That is the same proof as digesting it again, since what leaves is that vector; only
-//! a provider that digests wrongly goes unnoticed. Inside a SignedData the content is decoded from
-//! the text, block by block, and digested again. That of an envelope is decoded for its size and
-//! its form alone, since nobody here has a key for it. What stands around it is read whole
-//! ([`skeleton`]).
+//! A content of megabytes is not copied for that. Apart from its signature it is digested once more
+//! where it stands in the message that leaves, and must be the very range that was written
+//! ([`Written`]). Inside a SignedData it is decoded from the text, block by block, and digested. That
+//! of an envelope is decoded for its size and its form alone, since nobody here has a key for it.
+//! What stands around it is read whole ([`skeleton`]).
 
 mod skeleton;
 
@@ -40,7 +37,7 @@ const MALFORMED: Error = Error::ReadBack("the message written does not parse");
 /// What was signed.
 pub(crate) struct Written {
     pub(crate) digest_algorithm: DigestAlgorithm,
-    /// The digest of the entity, as it stood in the octets written.
+    /// The digest that was signed.
     pub(crate) digest: Vec<u8>,
     pub(crate) place: Place,
 }
@@ -66,7 +63,11 @@ pub(crate) fn signed(
             let (Some(content), Some(signature)) = (root.child(0), root.child(1)) else {
                 return Err(MALFORMED);
             };
-            if root.child_count() != 2 || content.range() != *range {
+            let digest = |octets| context.provider.digest(written.digest_algorithm, octets);
+            if root.child_count() != 2
+                || content.range() != *range
+                || digest(content.raw()) != written.digest
+            {
                 return Err(Error::ReadBack(
                     "the signed part is not the entity that was signed",
                 ));
@@ -151,7 +152,8 @@ fn verify(
         .map_err(|_| Error::ReadBack("the signature does not verify"))
 }
 
-/// The signer's certificate is in the message, octet for octet the identity's, and names the signer.
+/// The signer's certificate is in the message, octet for octet the identity's, and names the
+/// signer.
 fn check_certificate(
     signed_data: &SignedData<'_>,
     info: &SignerInfo<'_>,
