@@ -2,7 +2,8 @@
 //!
 //! A signature is made once for all copies that share it (DESIGN §6 rule 4); an envelope,
 //! with a fresh key, for each copy. Where there is one copy only, signing and encrypting are one
-//! step, so that no signed message lies in memory beside the encrypted one. What `smime` returns has been read back (rule 7).
+//! step, so that no signed message lies in memory beside the encrypted one. What `smime` returns
+//! has been read back (rule 7).
 
 use waxseal_message::Message;
 use waxseal_policy::capabilities::{CallError, ErrorKind, Parameters};
@@ -172,16 +173,7 @@ impl<'t> CarryOut<'t> {
             return Ok(());
         }
         let identity = self.signer(protection, resolved, &protectee.message)?;
-        self.sign(
-            identity,
-            resolved,
-            key.then,
-            protectee,
-            |message, options| {
-                sign(message, &identity.identity, options, &self.context())
-                    .map(Signed::into_message)
-            },
-        )?;
+        self.sign(identity, resolved, key.then, protectee)?;
         if shareable {
             self.signed.push((key, protectee.clone()));
         }
@@ -201,16 +193,7 @@ impl<'t> CarryOut<'t> {
         // The fields were protected inside; a second copy would give away what they hide.
         resolved.header_protection = HeaderProtection::Off;
         let identity = self.signer(protection, &resolved, &protectee.message)?;
-        self.sign(
-            identity,
-            &resolved,
-            Then::Send,
-            protectee,
-            |message, options| {
-                sign(message, &identity.identity, options, &self.context())
-                    .map(Signed::into_message)
-            },
-        )
+        self.sign(identity, &resolved, Then::Send, protectee)
     }
 
     /// The signature inside and the envelope around it.
@@ -222,28 +205,13 @@ impl<'t> CarryOut<'t> {
         protectee: &mut Protectee,
     ) -> Result<(), CallError> {
         let identity = self.signer(protection, resolved, &protectee.message)?;
-        self.sign(
-            identity,
-            resolved,
-            Then::Encrypt,
-            protectee,
-            |message, options| {
-                let Envelope {
-                    certificates,
-                    options: encryption,
-                } = envelope;
-                let signer = &identity.identity;
-                sign_encrypt(
-                    message,
-                    signer,
-                    options,
-                    certificates,
-                    encryption,
-                    &self.context(),
-                )
+        let (signer, context) = (&identity.identity, self.context());
+        let (certificates, encryption) = (&envelope.certificates, &envelope.options);
+        let make = |message: &Message, options: &SignOptions| {
+            sign_encrypt(message, signer, options, certificates, encryption, &context)
                 .map(Enveloped::into_message)
-            },
-        )?;
+        };
+        self.sign_by(identity, resolved, Then::Encrypt, protectee, make)?;
         protectee.layers.push(LayerMade::Encrypted);
         Ok(())
     }
@@ -270,8 +238,23 @@ impl<'t> CarryOut<'t> {
         }
     }
 
-    /// Signs with this identity; `make` does it, and perhaps more.
+    /// Signs with this identity.
     fn sign(
+        &self,
+        identity: &AssignedIdentity,
+        resolved: &Resolved,
+        then: Then,
+        protectee: &mut Protectee,
+    ) -> Result<(), CallError> {
+        let (signer, context) = (&identity.identity, self.context());
+        let make = |message: &Message, options: &SignOptions| {
+            sign(message, signer, options, &context).map(Signed::into_message)
+        };
+        self.sign_by(identity, resolved, then, protectee, make)
+    }
+
+    /// The same; `make` signs, and perhaps does more.
+    fn sign_by(
         &self,
         identity: &AssignedIdentity,
         resolved: &Resolved,

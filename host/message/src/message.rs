@@ -135,12 +135,11 @@ impl Message {
         *self.inner.line_ends.get_or_init(|| LineEnds::of(&segments))
     }
 
-    /// Whether every line ends with LF alone. That some line ends with CR LF is seen at the first
-    /// one that does.
+    /// Whether every line ends with LF alone. Most messages are told by their first line, without
+    /// a pass over the whole.
     pub(crate) fn is_lf_file(&self) -> bool {
-        let first = line::lines(self.head()).chain(line::lines(self.body()));
-        let mut ends = first.map(|line| line.end - line.text_end);
-        ends.next() == Some(1) && self.line_ends() == LineEnds::Lf
+        let first = line::Line::at(self.head(), 0).map(|line| line.ending(self.head()));
+        first != Some(b"\r\n") && self.line_ends() == LineEnds::Lf
     }
 
     /// The header fields, from the top.

@@ -5,9 +5,9 @@
 //! [`CertificateSource`] and [`Clock`], and holds no algorithm, no key, no clock and no file:
 //! those are passed in. The one exception is SHA-256 as a certificate's identifier.
 //!
-//! What comes out of [`sign`], [`encrypt`], [`sign_encrypt`] and [`triple_wrap`] has been read back: its type
-//! exists only if every signature verified and every envelope has the intended recipients,
-//! from the octets as written. On failure there is a named [`Error`] and no message.
+//! What comes out of [`sign`], [`encrypt`], [`sign_encrypt`] and [`triple_wrap`] has been read back:
+//! its type exists only if every signature verified and every envelope has the intended
+//! recipients, from the octets as written. On failure there is a named [`Error`] and no message.
 //!
 //! [`open`](mod@open) takes the layers of received mail off. Whether a signer's certificate is
 //! trusted is asked of [`Trust`].
