@@ -119,6 +119,9 @@ class Gateway:
         """Waits until that many messages are in the queue and have been tried."""
         raise NotImplementedError
 
+    def wait_disconnected(self):
+        """Waits until it has no connection to Waxseal open, where that matters."""
+
     def wait_idle(self):
         """Waits until the queue is empty."""
         raise NotImplementedError
@@ -366,6 +369,7 @@ class OpenSmtpd(Gateway):
     reports_return_content = True   # whole messages, whatever RET says
 
     def submit(self, sender, recipients, octets):
+        self.submitted = len(self.said())
         self.inside(self.sendmail, "-f", sender, "--", *recipients,
                     stdin=octets.replace(b"\r\n", b"\n"))
         return 250, "queued"
@@ -430,11 +434,23 @@ exec {root}/usr/sbin/smtpd -d -f {self.config}
         return self.control("show", "queue").decode().splitlines()
 
     def wait_deferred(self, count=1):
-        """Queued. A try over a connection that it has open leaves no line in its log, and how long
-        it waits for a peer that hangs cannot be set: five minutes."""
-        wait_until(lambda: len(self.queued()) == count,
-                   lambda: f"{count} deferred in OpenSMTPD: {self.queued()}\n"
-                           f"{self.said()[-3000:]}")
+        """Queued, and a try was begun. How long it waits for a peer that hangs cannot be set:
+        five minutes."""
+        def deferred():
+            tried = re.search("mta (connecting|error)|TempFail", self.said()[self.submitted:])
+            return len(self.queued()) == count and tried
+        wait_until(deferred, lambda: f"{count} deferred in OpenSMTPD: {self.queued()}\n"
+                                     f"{self.said()[-3000:]}")
+
+    def wait_disconnected(self):
+        """Until no connection of its own is open: a try over an open one leaves no line in its
+        log."""
+        def ended():
+            opened = set(re.findall(r"^(\w+) mta connected", self.said(), re.M))
+            closed = set(re.findall(r"^(\w+) mta disconnected|Error on session (\w+)",
+                                    self.said(), re.M))
+            return opened <= {session for pair in closed for session in pair}
+        wait_until(ended, lambda: f"OpenSMTPD to disconnect:\n{self.said()[-3000:]}")
 
     def wait_idle(self):
         wait_until(lambda: not self.queued(),

@@ -241,6 +241,7 @@ class Sample:
             expect(replies[-1] // 100, 5)
 
     def hung(self):
+        self.gateway.wait_disconnected()
         self.gateway.waxseal.freeze()
         self.fails_closed(self.gateway.waxseal.thaw)
 

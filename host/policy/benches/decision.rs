@@ -1,5 +1,5 @@
-//! Figures, not tests: what a decision costs, how it grows with rules and with filters, what
-//! loading a policy costs, and how much memory an instance keeps.
+//! Figures, not tests: what a decision costs, how it grows with rules and with filters, and what
+//! loading a policy costs.
 //!
 //! ```text
 //! cargo bench -p waxseal-policy            everything
@@ -13,7 +13,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::{People, built, guest, handler, transaction};
@@ -101,7 +101,6 @@ fn main() {
             chain,
         );
     }
-    memory(&runtime);
 }
 
 /// The ten rules, so many times.
@@ -154,40 +153,6 @@ fn decision(runtime: &Arc<Runtime>, what: &str, rounds: usize, filters: Vec<Filt
         }
     }
     println!("  {what:<24} {}   filters {}", spread(whole), spread(own));
-}
-
-/// So many messages at once, each held in the middle of its evaluation.
-fn memory(runtime: &Arc<Runtime>) {
-    const AT_ONCE: usize = 64;
-    let policy = load(runtime, vec![rules_filter("rules", &ten(1))]);
-    let transaction = mail();
-    policy.decide(&transaction, Arc::new(People));
-    let before = resident();
-    let (arrived, leave) = (Barrier::new(AT_ONCE + 1), Barrier::new(AT_ONCE + 1));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                policy.decide(&transaction, Arc::new(People));
-                arrived.wait();
-                leave.wait();
-            });
-        }
-        arrived.wait();
-        let after = resident();
-        println!(
-            "\nmemory: {} kB for each of {AT_ONCE} threads that took one message",
-            after.saturating_sub(before) / AT_ONCE as u64
-        );
-        leave.wait();
-    });
-}
-
-/// Resident memory of this process, in kB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok())
-        .unwrap_or_default()
 }
 
 fn mail() -> Arc<Transaction> {

@@ -159,8 +159,6 @@ pub(crate) fn decrypt_blocks<C: BlockCipherDecrypt>(
 mod tests {
     use super::*;
 
-    use crate::test::hex;
-
     #[test]
     fn decrypts_rc2_as_rfc_2268_section_5() {
         for (key, bits, plain, expected) in [
@@ -198,5 +196,19 @@ mod tests {
         let mut first = hex("A826FD8CE53B855F");
         decrypt_blocks(keyed::<des::TdesEde3>(&key).unwrap(), &[0; 8], &mut first).unwrap();
         assert_eq!(first, *b"The qufc");
+    }
+
+    /// Octets of hexadecimal digits, whatever stands between them.
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text
+            .bytes()
+            .filter(|byte| byte.is_ascii_hexdigit())
+            .collect();
+        let pairs = digits
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).unwrap());
+        pairs
+            .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+            .collect()
     }
 }

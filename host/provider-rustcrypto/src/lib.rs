@@ -28,8 +28,6 @@ mod pss;
 mod public_key;
 pub mod rejection;
 mod representative;
-#[cfg(test)]
-mod test;
 mod transport;
 mod verify;
 mod wrap;
