@@ -55,7 +55,7 @@ class Client:
         # The From address of a message, by its id.
         self.sender_of = sender if callable(sender) else lambda id: sender
         self.connections, self.most = connections, most
-        self.on_the_way = set()
+        self.on_the_way, self.refused = set(), 0
         self._order = itertools.count()
 
     def arrived(self, id):
@@ -78,9 +78,15 @@ class Client:
             if sent.settled:
                 left.discard(sent.id)
             else:
-                heapq.heappush(again, (time.time() + self.retry, next(self._order), sent))
+                heapq.heappush(again, (time.time() + self._pause(sent), next(self._order), sent))
+                # A peer that is in trouble is not helped by a storm.
+                await asyncio.sleep(0.05)
         for line in lines.values():
             line.close()
+
+    def _pause(self, sent):
+        """Seconds until the next try: longer each time, as with every MTA."""
+        return min(self.retry * 2 ** (len(sent.attempts) - 1), 4)
 
     def _next(self, fresh, again):
         """What is due again goes first."""
@@ -95,6 +101,10 @@ class Client:
         attempt = await try_once(lines, self.ports[sent.share], sent, self.sender_of(sent.id))
         if not attempt.reply.startswith("2"):
             self.arrived(sent.id)
+        self.refused = self.refused + 1 if "ConnectionRefusedError" in attempt.reply else 0
+        if self.refused > 100:
+            # Nothing here stops Postfix.
+            raise RuntimeError(f"nobody listens at {self.ports[sent.share]} any more")
 
 
 async def try_once(lines, port, sent, sender, head=b""):

@@ -70,6 +70,8 @@ SETTINGS = {
     "append_dot_mydomain": "no",
     "biff": "no",
     "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
+    # Without it a stall of the disk for ten seconds ends postlogd, and all of Postfix with it.
+    "postlogd_watchdog_timeout": "300s",
     # A test asks for the next try itself.
     "minimal_backoff_time": "60s",
     "queue_run_delay": "60s",
