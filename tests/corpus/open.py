@@ -106,14 +106,14 @@ def on_purpose(rows):
             f"ours {r['ours']}: {r['reason']}" for r in rows if r["reason"]]
 
 
-WYCHEPROOF = re.compile(r"(\S+\.json): (\d+) tests, (\d+) agreed, (\d+) differ, (\d+) acceptable "
+WYCHEPROOF = re.compile(r"(\S+) (\S+\.json): (\d+) tests, (\d+) agreed, (\d+) differ, (\d+) acceptable "
                         r"\((\d+) pass\), not for us (.*)")
 
 
 def wycheproof(text):
-    """The counts that the provider's test prints: a dict for each file."""
-    names = ("file", "tests", "agreed", "differ", "acceptable", "pass", "not-for-us")
-    return [dict(zip(names, [m[1], *map(int, m.groups()[1:6]), m[7]]))
+    """The counts that the providers' tests print: a dict for each provider and file."""
+    names = ("provider", "file", "tests", "agreed", "differ", "acceptable", "pass", "not-for-us")
+    return [dict(zip(names, [m[1], m[2], *map(int, m.groups()[2:7]), m[8]]))
             for m in WYCHEPROOF.finditer(text)]
 
 
@@ -147,17 +147,25 @@ def run(arguments, directory):
     return 1 if wrong else 0
 
 
+PROVIDERS = ("waxseal-provider-aws-lc", "waxseal-provider-rustcrypto")
+
+
 def print_wycheproof(text):
-    counts = wycheproof(text)
-    if not counts:
-        return ["the provider's output has no Wycheproof counts"]
-    whole = {key: sum(c[key] for c in counts) for key in ("tests", "agreed", "differ",
-                                                          "acceptable", "pass")}
-    outside = whole["tests"] - whole["agreed"] - whole["differ"] - whole["acceptable"]
-    print(f"\nWycheproof, {len(counts)} files: {whole['tests']} vectors, {whole['agreed']} agreed, "
-          f"{whole['differ']} differ, {whole['acceptable']} acceptable ({whole['pass']} pass), "
-          f"{outside} outside rule 11")
-    return [f"wycheproof {c['file']}: {c['differ']} differ" for c in counts if c["differ"]]
+    wrong = []
+    for provider in PROVIDERS:
+        counts = [c for c in wycheproof(text) if c["provider"] == provider]
+        if not counts:
+            wrong.append(f"{provider} printed no counts of Wycheproof")
+            continue
+        whole = {key: sum(c[key] for c in counts) for key in ("tests", "agreed", "differ",
+                                                              "acceptable", "pass")}
+        outside = whole["tests"] - whole["agreed"] - whole["differ"] - whole["acceptable"]
+        print(f"\nWycheproof, {provider}, {len(counts)} files: {whole['tests']} vectors, "
+              f"{whole['agreed']} agreed, {whole['differ']} differ, {whole['acceptable']} "
+              f"acceptable ({whole['pass']} pass), {outside} outside rule 11")
+        wrong += [f"wycheproof {provider} {c['file']}: {c['differ']} differ"
+                  for c in counts if c["differ"]]
+    return wrong
 
 
 def parse_arguments():

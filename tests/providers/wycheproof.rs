@@ -150,8 +150,9 @@ fn judge_file(file: &str, vectors: &Value, judge: Judge) -> Vec<String> {
     }
     assert!(tests > 0, "{file}");
     eprintln!(
-        "{file}: {tests} tests, {agreed} agreed, {} differ, {acceptable} acceptable ({taken} \
+        "{} {file}: {tests} tests, {agreed} agreed, {} differ, {acceptable} acceptable ({taken} \
          pass), not for us {not_for_us:?}",
+        env!("CARGO_PKG_NAME"),
         wrong.len()
     );
     wrong
