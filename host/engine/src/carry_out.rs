@@ -44,8 +44,7 @@ pub(crate) enum Bcc {
 
 #[derive(PartialEq)]
 struct SignatureKey {
-    digest: [u8; 32],
-    steps: Vec<Step>,
+    recipe: Recipe,
     then: Then,
 }
 
@@ -125,9 +124,12 @@ impl<'t> CarryOut<'t> {
                 let resolved = self
                     .calls
                     .resolve(protection.mode, &protection.parameters)?;
+                let steps = recipe.steps[..=index].iter().map(without_choice);
                 let shared = SignatureKey {
-                    digest: recipe.digest,
-                    steps: recipe.steps[..=index].iter().map(without_choice).collect(),
+                    recipe: Recipe {
+                        steps: steps.collect(),
+                        ..recipe.start()
+                    },
                     then: then(protection, &resolved),
                 };
                 let envelope = self.envelope(group, index, &resolved, &protectee.message)?;

@@ -25,7 +25,7 @@ pub(crate) struct Group {
 /// What makes two rows share a copy.
 #[derive(PartialEq)]
 struct Key {
-    digest: [u8; 32],
+    start: Recipe,
     steps: Vec<KeyStep>,
     /// A Bcc recipient of an envelope: the only one in its group.
     alone: Option<Address>,
@@ -76,7 +76,7 @@ fn key(row: &SettledRow) -> Key {
     let address = &row.recipient.address;
     let alone = enveloped && !is_named(&row.recipe.view, address);
     Key {
-        digest: row.recipe.digest,
+        start: row.recipe.start(),
         steps,
         alone: alone.then(|| address.clone()),
     }

@@ -1,7 +1,6 @@
 //! Answers the calls of a transaction's filters: chooses and checks, and does no
 //! cryptography.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ pub(crate) struct HostCalls {
     /// Rule 13: for whom keys may open mail.
     pub(crate) recipients: Vec<Address>,
     pub(crate) opener: Opener,
-    classified: Mutex<HashMap<[u8; 32], Protected>>,
+    classified: Mutex<Vec<(Recipe, Protected)>>,
     /// Nanoseconds spent opening.
     opening: AtomicU64,
 }
@@ -95,16 +94,22 @@ impl HostCalls {
     }
 
     /// Classifying parses the content: once for each message of the transaction.
-    fn classify(&self, digest: [u8; 32], message: &Message) -> Protected {
+    fn classify(&self, recipe: &Recipe) -> Protected {
+        let start = recipe.start();
         let mut known = self
             .classified
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *known.entry(digest).or_insert_with(|| classify(message))
+        if let Some((_, protected)) = known.iter().find(|(other, _)| *other == start) {
+            return *protected;
+        }
+        let protected = classify(&recipe.base);
+        known.push((start, protected));
+        protected
     }
 
     fn state(&self, recipe: &Recipe) -> State {
-        let base = self.classify(recipe.digest, &recipe.base);
+        let base = self.classify(recipe);
         let mut state = State {
             signed: matches!(base, Protected::Signed(_)),
             // Rule 6, rule 11: a weak envelope is content like any other.

@@ -136,7 +136,7 @@ impl Opener {
         } else {
             rest.to_vec()
         };
-        let key = Recipe::plain(unwrapped.message.clone()).digest;
+        let key = Recipe::plain(unwrapped.message.clone()).digest();
         self.insert(key, Arc::new(Seen { taken, inside }));
         key
     }

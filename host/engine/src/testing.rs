@@ -32,7 +32,7 @@ pub(crate) fn recipe(steps: Vec<Step>) -> Recipe {
     let message = message(MAIL);
     Recipe {
         base: message.clone(),
-        digest: [7; 32],
+        digest: [7; 32].into(),
         steps,
         view: message,
         opening: None,

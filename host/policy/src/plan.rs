@@ -5,7 +5,7 @@
 //! certificates chosen when the call was made. Nothing here does cryptography; the engine
 //! carries the plan out.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
 use waxseal_message::{Address, Error as MessageError, Message};
@@ -61,8 +61,8 @@ pub struct Row {
 pub struct Recipe {
     /// The octets that it starts from, edits made before the first protection included.
     pub base: Message,
-    /// SHA-256 of `base`.
-    pub digest: [u8; 32],
+    /// SHA-256 of `base`, by [`Recipe::digest`].
+    pub digest: Digest,
     /// What is done to it, in order.
     pub steps: Vec<Step>,
     /// How it reads to a filter: `base` with every edit, without the protections.
@@ -86,7 +86,7 @@ impl Recipe {
     /// The message as it is: nothing is done to it.
     pub fn plain(message: Message) -> Self {
         Self {
-            digest: sha256(&message),
+            digest: Digest::default(),
             view: message.clone(),
             base: message,
             steps: Vec::new(),
@@ -94,11 +94,23 @@ impl Recipe {
         }
     }
 
+    /// SHA-256 of `base`.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest.of(&self.base)
+    }
+
+    /// Without its steps: equal for all recipes that start from the same octets.
+    pub fn start(&self) -> Self {
+        Self {
+            steps: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// What the host knows this message by: edits of its header do not change it.
     pub fn key(&self) -> [u8; 32] {
-        self.opening
-            .as_ref()
-            .map_or(self.digest, |opening| opening.key)
+        let opening = self.opening.as_ref();
+        opening.map_or_else(|| self.digest(), |opening| opening.key)
     }
 
     /// Rule 13: what a recipient may get of this. The message itself, or what it was opened
@@ -122,17 +134,36 @@ impl Recipe {
     }
 }
 
-/// SHA-256 of a message's octets.
-pub(crate) fn sha256(message: &Message) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(message.head());
-    hash.update(message.body());
-    hash.finalize().into()
-}
-
 impl PartialEq for Recipe {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest && self.steps == other.steps
+        let same = self.digest.is_shared_with(&other.digest) || self.digest() == other.digest();
+        same && self.steps == other.steps
+    }
+}
+
+/// SHA-256 of one message's octets, worked out when it is asked for; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Digest(Arc<OnceLock<[u8; 32]>>);
+
+impl Digest {
+    /// Of the message that this belongs to, the same each time.
+    pub(crate) fn of(&self, message: &Message) -> [u8; 32] {
+        *self.0.get_or_init(|| {
+            let mut hash = Sha256::new();
+            hash.update(message.head());
+            hash.update(message.body());
+            hash.finalize().into()
+        })
+    }
+
+    fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(known: [u8; 32]) -> Self {
+        Self(Arc::new(known.into()))
     }
 }
 

@@ -419,7 +419,7 @@ fn made_for(
     let mut made = Recipe {
         opening: recipe.opening.clone(),
         base: recipe.base.clone(),
-        digest: recipe.digest,
+        digest: recipe.digest.clone(),
         steps: Vec::with_capacity(recipe.steps.len()),
         view: recipe.base.clone(),
     };

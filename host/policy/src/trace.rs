@@ -4,6 +4,7 @@
 //! Log lines can hold content of the message: who stores a trace decides whether to keep
 //! them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -112,11 +113,12 @@ fn microseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
 }
 
 /// At most `max` characters of `text`, control characters escaped.
-pub(crate) fn bounded(text: &str, max: usize) -> String {
+pub(crate) fn bounded<'a>(text: impl Into<Cow<'a, str>>, max: usize) -> String {
+    let text = text.into();
     // Nearly all of it is short, plain text.
     let plain = |octet: &u8| octet.is_ascii() && !octet.is_ascii_control();
     if text.len() <= max && text.as_bytes().iter().all(plain) {
-        return text.to_owned();
+        return text.into_owned();
     }
     let mut out = String::with_capacity(text.len().min(max));
     for (count, character) in text.chars().enumerate() {

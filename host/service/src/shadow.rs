@@ -249,7 +249,7 @@ fn rows(active: &Row, candidate: &Row, lines: &mut Vec<String>) {
         let only = these.filter(|line| !others.lines().any(|other| other.trim() == *line));
         lines.extend(only.map(|line| format!("{sign} {address}: {line}")));
     }
-    if active.message.digest != candidate.message.digest {
+    if active.message.digest() != candidate.message.digest() {
         lines.push(format!("+ {address}: other octets to begin with"));
     }
     if lines.len() == from {

@@ -1,35 +1,23 @@
 //! What the guest's handles stand for.
 #![allow(unreachable_pub)] // the generated bindings re-export these
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use waxseal_message::{Address, Message, Part};
 
 use crate::capabilities::{Candidates, CertificateView, Layer, Parameters, Signature, Unwrapped};
-use crate::plan::{HeaderEdit, Opening, Recipe, Step, sha256};
+use crate::plan::{Digest, HeaderEdit, Opening, Recipe, Step};
 
-/// `mail.message`: a recipe whose digest is not needed until it goes into the plan.
+/// `mail.message`.
 #[derive(Clone)]
 pub struct MessageHandle {
-    base: Message,
-    digest: Arc<OnceLock<[u8; 32]>>,
-    steps: Vec<Step>,
-    view: Message,
-    view_digest: Arc<OnceLock<[u8; 32]>>,
-    opening: Option<Arc<Opening>>,
+    recipe: Recipe,
+    view_digest: Digest,
 }
 
 impl MessageHandle {
     pub(crate) fn plain(message: Message) -> Self {
-        let digest = Arc::<OnceLock<_>>::default();
-        Self {
-            view: message.clone(),
-            base: message,
-            view_digest: digest.clone(),
-            digest,
-            steps: Vec::new(),
-            opening: None,
-        }
+        Self::of(&Recipe::plain(message))
     }
 
     /// What came out of a protected message.
@@ -45,74 +33,57 @@ impl MessageHandle {
                 None => readers = Some(before.clone()),
             }
         }
-        let handle = Self::of(&Recipe {
-            digest: inside.digest,
-            view: inside.message.clone(),
-            base: inside.message,
-            steps: Vec::new(),
-            opening: None,
-        });
         let opening = Opening {
             key: inside.digest,
             readers,
             closed: from,
         };
-        Self {
+        Self::of(&Recipe {
+            digest: inside.digest.into(),
             opening: Some(Arc::new(opening)),
-            ..handle
-        }
+            ..Recipe::plain(inside.message)
+        })
     }
 
     pub(crate) fn of(recipe: &Recipe) -> Self {
-        let known = Arc::new(OnceLock::from(recipe.digest));
         let view_digest = match has_edits(&recipe.steps) {
-            true => Arc::default(),
-            false => known.clone(),
+            true => Digest::default(),
+            false => recipe.digest.clone(),
         };
         Self {
-            base: recipe.base.clone(),
-            digest: known,
-            steps: recipe.steps.clone(),
-            view: recipe.view.clone(),
+            recipe: recipe.clone(),
             view_digest,
-            opening: recipe.opening.clone(),
         }
     }
 
     pub(crate) fn recipe(&self) -> Recipe {
-        Recipe {
-            base: self.base.clone(),
-            digest: *self.digest.get_or_init(|| sha256(&self.base)),
-            steps: self.steps.clone(),
-            view: self.view.clone(),
-            opening: self.opening.clone(),
-        }
+        self.recipe.clone()
     }
 
     /// How it reads.
     pub(crate) fn view(&self) -> &Message {
-        &self.view
+        &self.recipe.view
     }
 
     /// SHA-256 of what it reads as.
     pub(crate) fn view_digest(&self) -> [u8; 32] {
-        *self.view_digest.get_or_init(|| sha256(&self.view))
+        self.view_digest.of(&self.recipe.view)
     }
 
     /// With one more edit: of the message itself before its first protection, outside of
     /// it afterwards.
     pub(crate) fn edited(&self, edit: HeaderEdit) -> Result<Self, waxseal_message::Error> {
-        let view = edit.apply(&self.view)?;
-        if self.steps.is_empty() {
-            return Ok(Self {
-                opening: self.opening.clone(),
-                ..Self::plain(view)
-            });
+        let view = edit.apply(&self.recipe.view)?;
+        if self.recipe.steps.is_empty() {
+            return Ok(Self::of(&Recipe {
+                opening: self.recipe.opening.clone(),
+                ..Recipe::plain(view)
+            }));
         }
         let mut edited = self.clone();
-        edited.view = view;
-        edited.view_digest = Arc::default();
-        edited.steps.push(Step::Edit(edit));
+        edited.recipe.view = view;
+        edited.recipe.steps.push(Step::Edit(edit));
+        edited.view_digest = Digest::default();
         Ok(edited)
     }
 }

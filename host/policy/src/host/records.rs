@@ -33,7 +33,7 @@ impl log::Host for HostState {
         }
         let line = LogLine {
             level: name(level),
-            message: bounded(&message, TEXT),
+            message: bounded(message, TEXT),
             fields: pairs(fields),
         };
         self.count_record_bytes(line.message.len() + octets(&line.fields))?;
@@ -138,7 +138,7 @@ impl explain::Host for HostState {
             return Ok(());
         }
         let rule = RuleTrace {
-            id: bounded(&id, NAME),
+            id: bounded(id, NAME),
             matched,
             facts: pairs(facts),
         };
@@ -164,9 +164,9 @@ impl metrics::Host for HostState {
 }
 
 fn pairs(pairs: Vec<NameValue>) -> Vec<(String, String)> {
-    let pairs = pairs.iter().take(PAIRS);
+    let pairs = pairs.into_iter().take(PAIRS);
     pairs
-        .map(|pair| (bounded(&pair.name, NAME), bounded(&pair.value, TEXT)))
+        .map(|pair| (bounded(pair.name, NAME), bounded(pair.value, TEXT)))
         .collect()
 }
 

@@ -297,7 +297,7 @@ fn decrypted_for(readers: Vec<Address>, subject: &str) -> Recipe {
     let opened = message(subject);
     Recipe {
         opening: Some(Arc::new(Opening {
-            key: opened.digest,
+            key: opened.digest(),
             readers: Some(readers),
             closed: message("closed"),
         })),
