@@ -70,11 +70,16 @@ impl Transaction {
 
     /// All recipients of the envelope.
     pub fn recipients(&self) -> Vec<Recipient> {
-        let count = self.0.recipient_count();
-        let pages = (0..count).step_by(PAGE as usize);
-        pages
-            .flat_map(|start| self.0.recipients(start, PAGE))
-            .collect()
+        let mut all = Vec::new();
+        for start in (0..).step_by(PAGE as usize) {
+            let page = self.0.recipients(start, PAGE);
+            let is_last = page.len() < PAGE as usize;
+            all.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        all
     }
 
     /// The addresses of the recipients that a test picks.

@@ -1,6 +1,8 @@
 //! What conditions may ask. A trait, so that conditions are tested without a host.
 
+use std::borrow::Borrow;
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use waxseal_guest::{inspect::Layers, prelude::*};
 
@@ -26,14 +28,14 @@ pub(crate) struct AttachmentFact {
 /// it ends the evaluation.
 pub(crate) trait Facts {
     fn recipients(&self) -> &[Recipient];
-    fn sender(&self) -> String;
-    fn from(&self) -> Vec<String>;
-    fn session(&self, fact: SessionFact) -> Option<String>;
+    fn sender(&self) -> &str;
+    fn from(&self) -> &[String];
+    fn session(&self, fact: SessionFact) -> Option<Rc<str>>;
     fn property(&self, name: &str) -> Option<String>;
     fn note(&self, name: &str) -> Option<String>;
     /// Method and result.
     fn auth_results(&self) -> Vec<(String, String)>;
-    fn headers(&self, name: &str) -> Vec<String>;
+    fn headers(&self, name: &str) -> Rc<[String]>;
     fn size(&self) -> u32;
     fn attachments(&self) -> &[AttachmentFact];
     fn text_contains(&self, words: &str) -> Result<bool, Error>;
@@ -50,26 +52,30 @@ pub(crate) struct Mail<'a> {
     recipients: Vec<Recipient>,
     sender: OnceCell<String>,
     from: OnceCell<Vec<String>>,
-    session: Kept<SessionFact, Option<String>>,
-    headers: Kept<String, Vec<String>>,
+    session: Kept<SessionFact, Option<Rc<str>>>,
+    headers: Kept<String, Rc<[String]>>,
     attachments: OnceCell<Vec<AttachmentFact>>,
 }
 
 /// Answers by what was asked.
 struct Kept<K, V>(RefCell<Vec<(K, V)>>);
 
-impl<K: PartialEq, V: Clone> Kept<K, V> {
+impl<K, V: Clone> Kept<K, V> {
     fn new() -> Self {
         Kept(RefCell::new(Vec::new()))
     }
 
-    fn answer(&self, key: K, ask: impl FnOnce(&K) -> V) -> V {
+    fn answer<Q>(&self, key: &Q, ask: impl FnOnce(&Q) -> V) -> V
+    where
+        K: Borrow<Q>,
+        Q: PartialEq + ToOwned<Owned = K> + ?Sized,
+    {
         let mut kept = self.0.borrow_mut();
-        if let Some((_, answer)) = kept.iter().find(|(known, _)| *known == key) {
+        if let Some((_, answer)) = kept.iter().find(|(known, _)| known.borrow() == key) {
             return answer.clone();
         }
-        let answer = ask(&key);
-        kept.push((key, answer.clone()));
+        let answer = ask(key);
+        kept.push((key.to_owned(), answer.clone()));
         answer
     }
 }
@@ -94,28 +100,31 @@ impl Facts for Mail<'_> {
         &self.recipients
     }
 
-    fn sender(&self) -> String {
-        self.sender.get_or_init(|| self.tx.sender()).clone()
+    fn sender(&self) -> &str {
+        self.sender.get_or_init(|| self.tx.sender())
     }
 
-    fn from(&self) -> Vec<String> {
+    fn from(&self) -> &[String] {
         let ask = || {
             let addresses = self.message.addresses("from").into_iter();
             addresses
                 .map(|from| format!("{}@{}", from.local, from.domain))
                 .collect()
         };
-        self.from.get_or_init(ask).clone()
+        self.from.get_or_init(ask)
     }
 
-    fn session(&self, fact: SessionFact) -> Option<String> {
-        self.session.answer(fact, |fact| match fact {
-            SessionFact::AuthUser => self.tx.auth_user(),
-            SessionFact::ClientIp => self.tx.client_ip(),
-            SessionFact::ClientName => self.tx.client_name(),
-            SessionFact::Direction => self.tx.direction(),
-            SessionFact::Helo => self.tx.helo(),
-            SessionFact::Tls => self.tx.tls_version(),
+    fn session(&self, fact: SessionFact) -> Option<Rc<str>> {
+        self.session.answer(&fact, |fact| {
+            let told = match fact {
+                SessionFact::AuthUser => self.tx.auth_user(),
+                SessionFact::ClientIp => self.tx.client_ip(),
+                SessionFact::ClientName => self.tx.client_name(),
+                SessionFact::Direction => self.tx.direction(),
+                SessionFact::Helo => self.tx.helo(),
+                SessionFact::Tls => self.tx.tls_version(),
+            };
+            told.map(Rc::from)
         })
     }
 
@@ -134,8 +143,8 @@ impl Facts for Mail<'_> {
             .collect()
     }
 
-    fn headers(&self, name: &str) -> Vec<String> {
-        self.headers.answer(name.to_owned(), |name| {
+    fn headers(&self, name: &str) -> Rc<[String]> {
+        self.headers.answer(name, |name| {
             let fields = self.message.headers(name).into_iter();
             fields.map(|field| field.value).collect()
         })

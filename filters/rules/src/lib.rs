@@ -76,7 +76,10 @@ use waxseal_guest::prelude::*;
 impl Filter for Rules {
     type Settings = Self;
 
-    fn new(settings: Self) -> Result<Self, Vec<ConfigProblem>> {
+    fn new(mut settings: Self) -> Result<Self, Vec<ConfigProblem>> {
+        for (place, rule) in settings.rules.iter_mut().enumerate() {
+            rule.name.get_or_insert_with(|| format!("rules[{place}]"));
+        }
         Ok(settings)
     }
 

@@ -16,11 +16,11 @@ pub(crate) fn run(rules: &[Rule], tx: &Transaction) -> Result<Verdict, Error> {
         message: None,
         wrapped: false,
     };
-    for (index, rule) in rules.iter().enumerate() {
+    for rule in rules {
         let everybody = (0..acting.mail.recipients().len()).collect();
         let pick = rule.when.pick(&acting.mail, everybody)?;
         let matching = addresses(&acting.mail, &pick);
-        explain(rule, index, &pick, &matching);
+        explain(rule, &pick, &matching);
         if matching.is_empty() {
             continue;
         }
@@ -44,9 +44,8 @@ fn addresses(mail: &Mail<'_>, pick: &Pick) -> Vec<String> {
     picked.collect()
 }
 
-fn explain(rule: &Rule, index: usize, pick: &Pick, matching: &[String]) {
-    let place = format!("rules[{index}]");
-    let id = rule.name.as_deref().unwrap_or(&place);
+fn explain(rule: &Rule, pick: &Pick, matching: &[String]) {
+    let id = rule.name.as_deref().unwrap_or_default();
     match pick.broken {
         Some(key) => explain::rule(id, false, &[("condition", key)]),
         None => explain::rule(

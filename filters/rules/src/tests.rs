@@ -1,6 +1,6 @@
 //! Settings and conditions, without a host.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use waxseal_guest::{
     Error,
@@ -17,6 +17,7 @@ use crate::{
 /// A mail to bob, carol and dave.
 struct Sample {
     recipients: Vec<Recipient>,
+    from: [String; 1],
     session: BTreeMap<SessionFact, &'static str>,
     attachments: Vec<AttachmentFact>,
     layers: Layers,
@@ -40,6 +41,7 @@ fn sample() -> Sample {
         ]
         .map(recipient)
         .into(),
+        from: ["Chief@Example.org".to_owned()],
         session: [
             (SessionFact::AuthUser, "alice"),
             (SessionFact::ClientIp, "::ffff:10.1.2.3"),
@@ -59,14 +61,14 @@ impl Facts for Sample {
     fn recipients(&self) -> &[Recipient] {
         &self.recipients
     }
-    fn sender(&self) -> String {
-        "alice@example.org".to_owned()
+    fn sender(&self) -> &str {
+        "alice@example.org"
     }
-    fn from(&self) -> Vec<String> {
-        vec!["Chief@Example.org".to_owned()]
+    fn from(&self) -> &[String] {
+        &self.from
     }
-    fn session(&self, fact: SessionFact) -> Option<String> {
-        self.session.get(&fact).map(|value| (*value).to_owned())
+    fn session(&self, fact: SessionFact) -> Option<Rc<str>> {
+        self.session.get(&fact).map(|value| (*value).into())
     }
     fn property(&self, name: &str) -> Option<String> {
         (name == "{daemon_name}").then(|| "submission".to_owned())
@@ -80,12 +82,13 @@ impl Facts for Sample {
             ("dkim".to_owned(), "pass".to_owned()),
         ]
     }
-    fn headers(&self, name: &str) -> Vec<String> {
-        match name.to_ascii_lowercase().as_str() {
-            "subject" => vec!["[secure] Größe".to_owned()],
-            "x-class" => vec!["public".to_owned(), "Internal".to_owned()],
-            _ => Vec::new(),
-        }
+    fn headers(&self, name: &str) -> Rc<[String]> {
+        let values: &[&str] = match name.to_ascii_lowercase().as_str() {
+            "subject" => &["[secure] Größe"],
+            "x-class" => &["public", "Internal"],
+            _ => &[],
+        };
+        values.iter().map(|value| (*value).to_owned()).collect()
     }
     fn size(&self) -> u32 {
         1000

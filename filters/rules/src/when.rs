@@ -61,7 +61,8 @@ impl Condition {
     /// The first condition about the whole message that does not hold.
     fn broken<F: Facts>(&self, mail: &F) -> Result<Option<&'static str>, Error> {
         type Check<'a> = &'a dyn Fn() -> Result<bool, Error>;
-        let text = |test, fact| Ok(text_holds(test, mail.session(fact)));
+        let text =
+            |test: &Option<_>, fact| Ok(test.is_none() || text_holds(test, mail.session(fact)));
         let checks: [(&'static str, Check<'_>); 17] = [
             ("direction", &|| Ok(self.direction_holds(mail))),
             ("auth-user", &|| {
@@ -74,25 +75,33 @@ impl Condition {
             ("helo", &|| text(&self.helo, SessionFact::Helo)),
             ("tls", &|| text(&self.tls, SessionFact::Tls)),
             ("property", &|| {
-                Ok(named_holds(&self.property, |name| mail.property(name)))
+                Ok(named_holds(&self.property, |name, fits| {
+                    mail.property(name).iter().any(fits)
+                }))
             }),
             ("note", &|| {
-                Ok(named_holds(&self.note, |name| mail.note(name)))
+                Ok(named_holds(&self.note, |name, fits| {
+                    mail.note(name).iter().any(fits)
+                }))
             }),
             ("auth-result", &|| Ok(self.auth_result_holds(mail))),
             ("sender", &|| {
-                given(&self.sender, |whom| whom.is(mail, &mail.sender()))
+                given(&self.sender, |whom| whom.is(mail, mail.sender()))
             }),
             ("from", &|| {
                 given(&self.from, |whom| {
-                    any(mail.from(), |from| whom.is(mail, &from))
+                    any(mail.from(), |from| whom.is(mail, from))
                 })
             }),
             ("header", &|| {
-                Ok(named_holds(&self.header, |name| mail.headers(name)))
+                Ok(named_holds(&self.header, |name, fits| {
+                    mail.headers(name).iter().any(fits)
+                }))
             }),
             ("subject", &|| {
-                Ok(text_holds(&self.subject, mail.headers("subject")))
+                // Asked for only where a rule does.
+                Ok(self.subject.is_none()
+                    || text_holds(&self.subject, mail.headers("subject").iter()))
             }),
             ("size", &|| Ok(self.size_holds(mail))),
             ("attachment", &|| {
@@ -299,14 +308,12 @@ fn text_holds<S: AsRef<str>>(
 
 /// The same for things that have a name. To be there is enough when no value is
 /// asked for.
-fn named_holds<V: IntoIterator<Item = String>>(
+fn named_holds(
     test: &Option<AnyOf<Named>>,
-    values: impl Fn(&str) -> V,
+    some: impl Fn(&str, &dyn Fn(&String) -> bool) -> bool,
 ) -> bool {
     test.as_ref().is_none_or(|AnyOf(entries)| {
-        entries.iter().any(|entry| {
-            let mut values = values(&entry.name.0).into_iter();
-            values.any(|value| text_holds(&entry.value, [value]))
-        })
+        let fits = |entry: &Named| some(&entry.name.0, &|value| text_holds(&entry.value, [value]));
+        entries.iter().any(fits)
     })
 }
