@@ -33,7 +33,10 @@ pub(crate) fn parsed(
 pub(crate) fn octets(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Failure> {
     match file.filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            let opened = File::open(path).and_then(|file| read(file, limit));
+            let opened = File::open(path).and_then(|file| {
+                let size = file.metadata().map_or(0, |found| found.len());
+                read(file, usize::try_from(size).unwrap_or(0), limit)
+            });
             opened.map_err(|error| Failure::reading(path, &error))?
         }
         None => {
@@ -41,7 +44,7 @@ pub(crate) fn octets(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Failu
             if stdin.is_terminal() {
                 note("reading from the terminal; end with ctrl-d");
             }
-            let read = read(stdin.lock(), limit);
+            let read = read(stdin.lock(), 0, limit);
             read.map_err(|error| Failure::reading(Path::new("standard input"), &error))?
         }
     }
@@ -53,9 +56,9 @@ pub(crate) fn octets(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Failu
     })
 }
 
-/// `None` when there is more than the limit.
-fn read(source: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut octets = Vec::new();
+/// `None` when there is more than the limit. About so many octets are expected.
+fn read(source: impl Read, expected: usize, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut octets = Vec::with_capacity(expected.min(limit).saturating_add(1));
     // One octet more than allowed, to know that there was more.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     source.take(most).read_to_end(&mut octets)?;
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_no_truncation() {
-        assert_eq!(read(&b"abc"[..], 3).unwrap(), Some(b"abc".to_vec()));
-        assert_eq!(read(&b"abcd"[..], 3).unwrap(), None);
+        assert_eq!(read(&b"abc"[..], 0, 3).unwrap(), Some(b"abc".to_vec()));
+        assert_eq!(read(&b"abcd"[..], 0, 3).unwrap(), None);
     }
 }

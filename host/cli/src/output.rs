@@ -81,10 +81,13 @@ fn place(path: &Path, octets: &[u8], access: Access) -> io::Result<()> {
     }
     let mut file = builder.tempfile_in(directory)?;
     file.write_all(octets)?;
-    file.as_file().sync_all()?;
     match access {
         Access::Shared => file.persist(&target)?,
-        Access::Private => file.persist_noclobber(&target)?,
+        Access::Private => {
+            // Soon there may be mail that nothing else opens.
+            file.as_file().sync_all()?;
+            file.persist_noclobber(&target)?
+        }
     };
     Ok(())
 }
