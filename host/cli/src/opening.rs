@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use waxseal_message::Limits;
+use waxseal_message::{Limits, Message};
 use waxseal_pki::TrustPolicy;
 use waxseal_smime::open::{self, Layer, Opened, Opening, Secret, SignerRule};
 use waxseal_smime::{Certificate, Identity, Time, Trust};
@@ -129,8 +129,10 @@ impl SecretsArgs {
 
 /// What decryption gives.
 pub(crate) enum Decrypted {
-    /// A mail, or the content of a bare CMS object.
-    Octets(Bytes),
+    /// A mail.
+    Mail(Message),
+    /// The content of a bare CMS object.
+    Content(Bytes),
     /// The layer that stays closed; none when nothing is encrypted.
     Not(Option<Box<Layer>>),
 }
@@ -167,7 +169,7 @@ impl Opener {
     pub(crate) fn decrypt(&self) -> Result<Decrypted, Failure> {
         if let Source::Mail(message) = &self.source {
             return Ok(match open::decrypt(message, &self.opening()) {
-                Ok(unwrapped) => Decrypted::Octets(unwrapped.message.to_bytes()),
+                Ok(unwrapped) => Decrypted::Mail(unwrapped.message),
                 Err(layer) => Decrypted::Not(layer),
             });
         }
@@ -175,7 +177,7 @@ impl Opener {
         let mut layers = opened.layers.into_iter();
         let encrypted = layers.find(|layer| layer.kind.name() == "encrypted");
         Ok(match (encrypted, opened.content) {
-            (Some(layer), Some(content)) if layer.state.is_good() => Decrypted::Octets(content),
+            (Some(layer), Some(content)) if layer.state.is_good() => Decrypted::Content(content),
             (layer, _) => Decrypted::Not(layer.map(Box::new)),
         })
     }

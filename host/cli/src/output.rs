@@ -6,6 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use waxseal_message::Message;
+
 use crate::report::{Exit, Failure};
 
 /// Who may read a file that we write.
@@ -19,17 +21,31 @@ pub(crate) enum Access {
 
 /// Writes to the file, or to standard output when there is none or it is `-`.
 pub(crate) fn write(file: Option<&Path>, octets: &[u8]) -> Result<(), Failure> {
+    write_pieces(file, &[octets])
+}
+
+/// The same for a message, without putting it together first.
+pub(crate) fn write_message(file: Option<&Path>, message: &Message) -> Result<(), Failure> {
+    write_pieces(file, &[message.head(), message.body()])
+}
+
+fn write_pieces(file: Option<&Path>, pieces: &[&[u8]]) -> Result<(), Failure> {
     match file.filter(|path| *path != Path::new("-")) {
-        Some(path) => create(path, octets, Access::Shared),
-        None => print(octets),
+        Some(path) => create_of(path, pieces, Access::Shared),
+        None => print_pieces(pieces),
     }
 }
 
 /// Writes to standard output.
 pub(crate) fn print(octets: impl AsRef<[u8]>) -> Result<(), Failure> {
+    print_pieces(&[octets.as_ref()])
+}
+
+fn print_pieces(pieces: &[&[u8]]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(octets.as_ref())
+    let mut pieces = pieces.iter();
+    let written = pieces
+        .try_for_each(|octets| stdout.write_all(octets))
         .and_then(|()| stdout.flush());
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::silent(Exit::Io),
@@ -47,7 +63,11 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 /// Makes a file, whole or not at all.
 pub(crate) fn create(path: &Path, octets: &[u8], access: Access) -> Result<(), Failure> {
-    place(path, octets, access).map_err(|error| match (error.kind(), access) {
+    create_of(path, &[octets], access)
+}
+
+fn create_of(path: &Path, pieces: &[&[u8]], access: Access) -> Result<(), Failure> {
+    place(path, pieces, access).map_err(|error| match (error.kind(), access) {
         (io::ErrorKind::AlreadyExists, Access::Private) => Failure::new(
             Exit::CannotCreate,
             format_args!("key file exists: {}", path.display()),
@@ -62,10 +82,11 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| Failure::creating(path, &error))
 }
 
-fn place(path: &Path, octets: &[u8], access: Access) -> io::Result<()> {
+fn place(path: &Path, pieces: &[&[u8]], access: Access) -> io::Result<()> {
+    let write = |file: &mut dyn Write| pieces.iter().try_for_each(|octets| file.write_all(octets));
     if access == Access::Shared && fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         // A device or a FIFO cannot be renamed over.
-        return OpenOptions::new().write(true).open(path)?.write_all(octets);
+        return write(&mut OpenOptions::new().write(true).open(path)?);
     }
     let target = target(path);
     let directory = match target.parent() {
@@ -80,7 +101,7 @@ fn place(path: &Path, octets: &[u8], access: Access) -> io::Result<()> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(directory)?;
-    file.write_all(octets)?;
+    write(&mut file)?;
     match access {
         Access::Shared => file.persist(&target)?,
         Access::Private => {

@@ -96,7 +96,7 @@ impl Filter {
         if error.is::<Trap>() || store.data().limiter.refused().is_some() {
             return Err(error);
         }
-        let message = bounded(&format!("{error:#}"), TEXT);
+        let message = bounded(format!("{error:#}"), TEXT);
         Err(store.data_mut().fail("filter.instantiate", message))
     }
 

@@ -297,8 +297,14 @@ impl Slots {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        lock(&self.slots.state).slots += 1;
-        self.slots.freed.notify_one();
+        let mut free = lock(&self.slots.state);
+        free.slots += 1;
+        let somebody_waits = free.waiting > 0;
+        drop(free);
+        // A wake-up is a system call.
+        if somebody_waits {
+            self.slots.freed.notify_one();
+        }
     }
 }
 

@@ -27,13 +27,13 @@ pub(crate) struct DecryptArgs {
 
 /// Decrypts it.
 pub(crate) fn run(args: DecryptArgs) -> Result<ExitCode, Failure> {
+    let out = args.out.as_deref();
     match args.opening.read()?.decrypt()? {
-        Decrypted::Octets(octets) => {
-            output::write(args.out.as_deref(), &octets)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Decrypted::Not(layer) => Err(failure(layer.as_deref())),
+        Decrypted::Mail(message) => output::write_message(out, &message)?,
+        Decrypted::Content(content) => output::write(out, &content)?,
+        Decrypted::Not(layer) => return Err(failure(layer.as_deref())),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn failure(layer: Option<&Layer>) -> Failure {

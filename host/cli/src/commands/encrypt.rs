@@ -76,7 +76,7 @@ pub(crate) fn run(args: EncryptArgs) -> Result<ExitCode, Failure> {
         limits: &limits,
     };
     let enveloped = waxseal_smime::encrypt(&message, &recipients, &options, &context)?;
-    output::write(args.out.as_deref(), &enveloped.message().to_bytes())?;
+    output::write_message(args.out.as_deref(), enveloped.message())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -91,6 +91,6 @@ pub(crate) fn run(args: SignArgs) -> Result<ExitCode, Failure> {
         limits: &limits,
     };
     let signed = waxseal_smime::sign(&message, &signer, &options, &context)?;
-    output::write(args.out.as_deref(), &signed.message().to_bytes())?;
+    output::write_message(args.out.as_deref(), signed.message())?;
     Ok(ExitCode::SUCCESS)
 }

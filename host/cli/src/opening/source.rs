@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
+use memchr::memmem;
 use waxseal_message::{Limits, Message};
 
 use crate::input;
@@ -90,12 +91,12 @@ pub(super) fn not_parseable(what: impl std::fmt::Display, name: &str) -> Failure
     Failure::new(Exit::Data, format_args!("{what}: {name}"))
 }
 
-/// The first octets tell: a SEQUENCE that holds an object identifier, a PEM block of CMS, or
-/// else a mail.
+/// The first octets tell: a SEQUENCE that holds an object identifier, a PEM block of CMS, which
+/// may have text before it, or else a mail. A mail may hold such a block.
 fn form_of(octets: &[u8]) -> Form {
     if is_content_info(octets) {
         Form::Der
-    } else if block(octets).is_some() {
+    } else if !begins_with_a_field(octets) && block(octets).is_some() {
         Form::Pem
     } else {
         Form::Eml
@@ -110,17 +111,25 @@ fn is_content_info(octets: &[u8]) -> bool {
     rest.get(usize::from(more)) == Some(&0x06)
 }
 
+/// RFC 5322 §3.6.8.
+fn begins_with_a_field(octets: &[u8]) -> bool {
+    let mut name = octets.iter().take_while(|octet| **octet != b':').peekable();
+    name.peek().is_some() && name.all(u8::is_ascii_graphic) && octets.contains(&b':')
+}
+
 /// RFC 7468 §8, §9, and what OpenSSL writes for PKCS #7.
 const LABELS: [&str; 3] = ["CMS", "PKCS7", "PKCS #7 SIGNED DATA"];
 
 /// The base64 text of the first such block.
 fn block(octets: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(octets).ok()?;
-    LABELS.iter().find_map(|label| {
-        let (before, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
-        let is_line = before.is_empty() || before.ends_with('\n');
-        let (block, _) = rest.split_once(&format!("-----END {label}-----"))?;
-        is_line.then_some(block)
+    memmem::find_iter(octets, "-----BEGIN ").find_map(|at| {
+        let is_line = at == 0 || octets[at - 1] == b'\n';
+        let found = LABELS.iter().find_map(|label| {
+            let from = octets[at..].strip_prefix(format!("-----BEGIN {label}-----").as_bytes())?;
+            let end = memmem::find(from, format!("-----END {label}-----").as_bytes())?;
+            std::str::from_utf8(&from[..end]).ok()
+        });
+        found.filter(|_| is_line)
     })
 }
 
@@ -142,6 +151,14 @@ mod tests {
         check(b"0: field\r\n\r\n", Form::Eml);
         check(b"", Form::Eml);
         check(b"-----BEGIN CMS-----\nAA==\n-----END CMS-----\n", Form::Pem);
+        check(
+            b"Subject: a\n\n-----BEGIN CMS-----\nAA==\n-----END CMS-----\n",
+            Form::Eml,
+        );
+        check(
+            b"text before\n-----BEGIN CMS-----\nAA==\n-----END CMS-----\n",
+            Form::Pem,
+        );
         check(
             b"x -----BEGIN CMS-----\nAA==\n-----END CMS-----\n",
             Form::Eml,

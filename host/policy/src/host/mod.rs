@@ -285,7 +285,7 @@ impl HostState {
         };
         self.trace.calls.push(CallTrace {
             function,
-            arguments: bounded(&arguments(), CALL_TEXT),
+            arguments: bounded(arguments(), CALL_TEXT),
             answer: bounded(&words, CALL_TEXT),
             failed: answer.is_err(),
         });
