@@ -18,6 +18,13 @@ class Identity:
     p12: Path           # with PASSPHRASE; in the old encryption, which NSS and gpgsm read too
     root: Path          # PEM
 
+    def write_p12(self):
+        """Writes `p12`, each time with another salt."""
+        openssl("pkcs12", "-export", "-in", self.certificate, "-inkey", self.key,
+                "-certfile", self.root, "-name", self.p12.stem, "-out", self.p12,
+                "-passout", f"pass:{PASSPHRASE}", "-certpbe", "PBE-SHA1-3DES",
+                "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
+
 
 def openssl(*arguments, stdin=None):
     done = subprocess.run(["openssl", *map(str, arguments)], input=stdin, capture_output=True)
@@ -50,8 +57,6 @@ def make(directory, name, address, algorithm=("rsa:2048",)):
     openssl("x509", "-req", "-in", request, "-CA", directory / "root.pem",
             "-CAkey", directory / "root.key", "-set_serial", str(sum(name.encode()) + 1),
             "-days", 3649, "-sha256", "-extfile", extensions, "-out", certificate)
-    openssl("pkcs12", "-export", "-in", certificate, "-inkey", key,
-            "-certfile", directory / "root.pem", "-name", name, "-out", p12,
-            "-passout", f"pass:{PASSPHRASE}", "-certpbe", "PBE-SHA1-3DES",
-            "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
-    return Identity(address, certificate, key, p12, directory / "root.pem")
+    identity = Identity(address, certificate, key, p12, directory / "root.pem")
+    identity.write_p12()
+    return identity

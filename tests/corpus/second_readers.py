@@ -63,8 +63,18 @@ class Gpgsm(SecondReader):
         for root in roots:
             self.call("gpgsm", "--import", root, env=self.env, ok=(0, 2))
         for identity in with_p12(identities):
-            self.call("gpgsm", "--passphrase-fd", "0", "--import", identity.p12, env=self.env,
-                      stdin=self.PASSPHRASE)
+            self.take(identity)
+
+    def take(self, identity):
+        """gpgsm 2.2 takes one container in some hundred for damaged, by its salt."""
+        for tries_left in (2, 1, 0):
+            try:
+                return self.call("gpgsm", "--passphrase-fd", "0", "--import", identity.p12,
+                                 env=self.env, stdin=self.PASSPHRASE)
+            except Unread:
+                if not tries_left:
+                    raise
+                identity.write_p12()
 
     def read(self, what, source, detached, target):
         match what:
