@@ -4,5 +4,5 @@ use crate::{bindings::waxseal::filter::explain as host, log};
 
 /// A rule was looked at.
 pub fn rule(id: &str, matched: bool, facts: &[(&str, &str)]) {
-    host::rule(id, matched, &log::pairs(facts));
+    log::with_pairs(facts, |facts| host::rule(id, matched, facts));
 }

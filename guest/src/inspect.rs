@@ -25,6 +25,18 @@ pub fn layers(message: &Message) -> Result<Layers, Error> {
     Ok(Layers(layers.iter().map(Layer::from).collect()))
 }
 
+/// The same in fewer calls, for filters that tell messages apart: without problems, algorithms,
+/// times, subjects and serial numbers, which stay empty.
+pub fn outline(message: &Message) -> Result<Layers, Error> {
+    let layers = host::layers(&message.0)?;
+    let outline = |layer| {
+        Layer::outline(layer, |signature| {
+            Signature::outline(signature, Signer::outline)
+        })
+    };
+    Ok(Layers(layers.iter().map(outline).collect()))
+}
+
 /// The signed content without its signature. Fails when the outermost layer that
 /// is still there is no signature.
 pub fn unwrap_signature(message: &Message) -> Result<Message, Error> {
@@ -114,15 +126,22 @@ impl Layer {
     }
 }
 
+impl Layer {
+    fn outline(layer: &host::Layer, signature: impl Fn(&host::Signature) -> Signature) -> Self {
+        Layer {
+            signatures: layer.signatures().iter().map(signature).collect(),
+            form: layer.form(),
+            weak: layer.weak(),
+            ..Layer::new(Kind::from(layer.kind()), State::from(layer.state()))
+        }
+    }
+}
+
 impl From<&host::Layer> for Layer {
     fn from(layer: &host::Layer) -> Self {
         Layer {
-            kind: Kind::from(layer.kind()),
-            state: State::from(layer.state()),
             problem: layer.problem().map(Error::from),
-            signatures: layer.signatures().iter().map(Signature::from).collect(),
-            form: layer.form(),
-            weak: layer.weak(),
+            ..Layer::outline(layer, |signature| Signature::from(signature))
         }
     }
 }
@@ -147,16 +166,25 @@ pub struct Signature {
     pub matches_from: bool,
 }
 
+impl Signature {
+    fn outline(signature: &host::Signature, signer: impl Fn(&Certificate) -> Signer) -> Self {
+        Signature {
+            state: State::from(signature.state()),
+            signer: signature.signer().as_ref().map(signer),
+            matches_from: signature.matches_from(),
+            ..Signature::default()
+        }
+    }
+}
+
 impl From<&host::Signature> for Signature {
     fn from(signature: &host::Signature) -> Self {
         Signature {
-            state: State::from(signature.state()),
             problem: signature.problem().map(Error::from),
-            signer: signature.signer().map(Signer::from),
             digest_algorithm: signature.digest_algorithm(),
             signature_algorithm: signature.signature_algorithm(),
             signing_time: signature.signing_time(),
-            matches_from: signature.matches_from(),
+            ..Signature::outline(signature, Signer::whole)
         }
     }
 }
@@ -177,15 +205,23 @@ pub struct Signer {
     pub addresses: Vec<String>,
 }
 
-impl From<Certificate> for Signer {
-    fn from(certificate: Certificate) -> Self {
+impl Signer {
+    /// All but subject and serial number.
+    fn outline(certificate: &Certificate) -> Self {
         let digest = certificate.fingerprint_sha256();
         Signer {
-            subject: certificate.subject(),
             issuer: certificate.issuer(),
-            serial: certificate.serial(),
             fingerprint: digest.iter().map(|octet| format!("{octet:02x}")).collect(),
             addresses: certificate.emails(),
+            ..Signer::default()
+        }
+    }
+
+    fn whole(certificate: &Certificate) -> Self {
+        Signer {
+            subject: certificate.subject(),
+            serial: certificate.serial(),
+            ..Signer::outline(certificate)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The filter's log. What it says may be stored, so put no content of mails in.
 
+use std::cell::RefCell;
+
 use crate::bindings::waxseal::filter::{log as host, types::NameValue};
 
 pub use crate::{log_debug as debug, log_error as error, log_info as info, log_warn as warn};
@@ -12,15 +14,28 @@ pub fn enabled(level: Level) -> bool {
 
 /// One line, with named values for programs.
 pub fn emit(level: Level, message: &str, fields: &[(&str, &str)]) {
-    host::emit(level, message, &pairs(fields));
+    with_pairs(fields, |fields| host::emit(level, message, fields));
 }
 
-pub(crate) fn pairs(fields: &[(&str, &str)]) -> Vec<NameValue> {
-    let pair = |(name, value): &(&str, &str)| NameValue {
-        name: (*name).to_owned(),
-        value: (*value).to_owned(),
-    };
-    fields.iter().map(pair).collect()
+/// Lends pairs to a call of the host. Their memory serves the next call too.
+pub(crate) fn with_pairs(pairs: &[(&str, &str)], call: impl FnOnce(&[NameValue])) {
+    thread_local! {
+        static LENT: RefCell<Vec<NameValue>> = const { RefCell::new(Vec::new()) };
+    }
+    if pairs.is_empty() {
+        return call(&[]);
+    }
+    LENT.with_borrow_mut(|lent| {
+        lent.resize_with(pairs.len(), || NameValue {
+            name: String::new(),
+            value: String::new(),
+        });
+        for (pair, (name, value)) in lent.iter_mut().zip(pairs) {
+            (*name).clone_into(&mut pair.name);
+            (*value).clone_into(&mut pair.value);
+        }
+        call(lent);
+    });
 }
 
 /// `log::debug!("{count} attachments")`

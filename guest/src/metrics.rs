@@ -4,10 +4,10 @@ use crate::{bindings::waxseal::filter::metrics as host, log};
 
 /// Adds to a counter.
 pub fn count(name: &str, delta: u32, labels: &[(&str, &str)]) {
-    host::count(name, delta, &log::pairs(labels));
+    log::with_pairs(labels, |labels| host::count(name, delta, labels));
 }
 
 /// One observation of a quantity.
 pub fn observe(name: &str, value: f64, labels: &[(&str, &str)]) {
-    host::observe(name, value, &log::pairs(labels));
+    log::with_pairs(labels, |labels| host::observe(name, value, labels));
 }

@@ -37,6 +37,10 @@ impl Pattern {
 
     /// Is the whole text of this form?
     pub fn matches(&self, text: &str) -> bool {
+        let shortest: usize = self.pieces.iter().map(String::len).sum();
+        if text.is_ascii() && text.len() < shortest {
+            return false;
+        }
         let text = text.to_lowercase();
         let [first, middle @ .., last] = self.pieces.as_slice() else {
             return self.pieces[0] == text;

@@ -176,7 +176,7 @@ impl Facts for Mail<'_> {
     }
 
     fn smime(&self) -> Result<Layers, Error> {
-        inspect::layers(&self.message)
+        inspect::outline(&self.message)
     }
 
     fn in_list(&self, list: &str, address: &str) -> Result<bool, Error> {

@@ -17,8 +17,7 @@ pub(crate) fn run(rules: &[Rule], tx: &Transaction) -> Result<Verdict, Error> {
         wrapped: false,
     };
     for rule in rules {
-        let everybody = (0..acting.mail.recipients().len()).collect();
-        let pick = rule.when.pick(&acting.mail, everybody)?;
+        let pick = rule.when.pick(&acting.mail)?;
         let matching = addresses(&acting.mail, &pick);
         explain(rule, &pick, &matching);
         if matching.is_empty() {

@@ -118,8 +118,7 @@ impl Facts for Sample {
 #[track_caller]
 fn check_on(mail: &Sample, when: &str, expected: &str) {
     let condition: Condition = parse(when).unwrap();
-    let everybody = (0..mail.recipients.len()).collect();
-    let pick = condition.pick(mail, everybody).unwrap();
+    let pick = condition.pick(mail).unwrap();
     let letters: String = pick
         .picked
         .iter()
@@ -292,7 +291,7 @@ fn smime_looks_at_one_signer_at_a_time() {
 #[test]
 fn what_cannot_be_told_is_an_error_and_asked_last() {
     let condition: Condition = parse(r#"{"dictionary":"nonsense"}"#).unwrap();
-    assert!(condition.pick(&sample(), vec![0]).is_err());
+    assert!(condition.pick(&sample()).is_err());
     check(r#"{"dictionary":"nonsense","subject":"no"}"#, "");
 }
 

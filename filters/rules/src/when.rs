@@ -30,16 +30,31 @@ impl Condition {
             || self.not.as_ref().is_some_and(|not| not.names_recipients())
     }
 
-    /// Picks among some of the recipients. Cheap conditions go first, and nothing
-    /// is asked once nobody is left.
-    pub(crate) fn pick(&self, mail: &impl Facts, among: Picked) -> Result<Pick, Error> {
-        if among.is_empty() {
+    /// Picks among all recipients.
+    pub(crate) fn pick(&self, mail: &impl Facts) -> Result<Pick, Error> {
+        let count = mail.recipients().len();
+        self.pick_if(mail, count > 0, || (0..count).collect())
+    }
+
+    /// Picks among some of the recipients.
+    fn pick_among(&self, mail: &impl Facts, among: Picked) -> Result<Pick, Error> {
+        self.pick_if(mail, !among.is_empty(), || among)
+    }
+
+    /// Cheap conditions go first, and nothing is asked once nobody is left.
+    fn pick_if(
+        &self,
+        mail: &impl Facts,
+        is_anybody: bool,
+        among: impl FnOnce() -> Picked,
+    ) -> Result<Pick, Error> {
+        if !is_anybody {
             return Ok(Pick::nobody(None));
         }
         if let Some(key) = self.broken(mail)? {
             return Ok(Pick::nobody(Some(key)));
         }
-        let mut picked = among;
+        let mut picked = among();
         let narrowings: [(&'static str, &Narrowing<'_>); 4] = [
             ("recipient", &|picked| self.pick_recipients(mail, picked)),
             ("all", &|picked| self.pick_all(mail, picked)),
@@ -176,7 +191,7 @@ impl Condition {
     fn pick_all(&self, mail: &impl Facts, among: Picked) -> Result<Picked, Error> {
         let conditions = self.all.iter().flat_map(|all| &all.0);
         conditions.into_iter().try_fold(among, |picked, condition| {
-            Ok(condition.pick(mail, picked)?.picked)
+            Ok(condition.pick_among(mail, picked)?.picked)
         })
     }
 
@@ -186,7 +201,7 @@ impl Condition {
         };
         let mut left = among.clone();
         for condition in conditions {
-            let more = condition.pick(mail, left.clone())?.picked;
+            let more = condition.pick_among(mail, left.clone())?.picked;
             left.retain(|index| !more.contains(index));
         }
         Ok(among
@@ -199,7 +214,7 @@ impl Condition {
         let Some(condition) = &self.not else {
             return Ok(among);
         };
-        let theirs = condition.pick(mail, among.clone())?.picked;
+        let theirs = condition.pick_among(mail, among.clone())?.picked;
         Ok(among
             .into_iter()
             .filter(|index| !theirs.contains(index))

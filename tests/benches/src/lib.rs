@@ -40,9 +40,9 @@ pub fn provider() -> Arc<dyn Provider> {
 /// How long a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// About three minutes: does everything work, and are the ratios about right?
+    /// About a minute and a half: does everything work, and are the ratios about right?
     Quick,
-    /// About a quarter of an hour: figures to publish.
+    /// About six minutes: figures to publish.
     Full,
 }
 
