@@ -188,11 +188,15 @@ class Ledger:
                 message.id, f"for {recipient} by {message.share}: {fault.kind} {fault.detail}"))
 
     def _excuse(self, message, recipient, first, second, spent):
-        for fault in self.by_id[message.id]:
+        def queued(fault):
+            return fault.detail == AT_HOP and message.share != "lmtp"
+
+        # Those that can excuse other copies too come last.
+        for fault in sorted(self.by_id[message.id], key=queued):
             if id(fault) in spent:
                 continue
             slack = SLACK if fault.kind in ("killed", "full") else 0.1
-            queued_since = fault.detail == AT_HOP and message.share != "lmtp"
+            queued_since = queued(fault)
             if fault.at > second + slack or not queued_since and fault.at < first - slack:
                 continue
             met = not fault.recipients or recipient in fault.recipients

@@ -149,6 +149,11 @@ def planted(sent, record):
                                   frozenset(recipients), detail=detail))
         return change
 
+    def cut_at_both(messages, r):
+        excuse("cut-ack", -5, times=2, detail=AT_HOP)(messages, r)
+        first = r.deliveries[5]
+        r.faults.append(Fault("cut-ack", first.at + 1, frozenset([first.id]), frozenset()))
+
     def other_fault(messages, r):
         excuse("cut-ack", 1)(messages, r)
         r.faults[-1].ids = frozenset(["another"])
@@ -173,6 +178,7 @@ def planted(sent, record):
          changed(excuse("cut-ack", -5, share="lmtp", detail=AT_HOP)), "twice"),
         ("three times, and one acknowledgement cut",
          changed(excuse("cut-ack", 1, times=2, detail=AT_HOP)), "twice"),
+        ("three times, cut before Postfix's queue and behind it", changed(cut_at_both), None),
         ("twice, cut after the second copy", changed(excuse("cut-ack", 15)), "twice"),
         ("twice, another message's acknowledgement cut", changed(other_fault), "twice"),
         ("twice, only slow", changed(excuse("stall", 1)), "twice"),
