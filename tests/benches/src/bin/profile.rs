@@ -22,7 +22,10 @@ use waxseal_benches::smime::{Operation, perform};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [what, seconds] = arguments.as_slice() else {
-        eprintln!("hint: profile WHAT SECONDS");
+        eprintln!(
+            "hint: profile decision|engine-rsa|engine-p256|sign|encrypt|sign-encrypt|decrypt|verify \
+             SECONDS"
+        );
         return ExitCode::from(64);
     };
     let duration = Duration::from_secs(seconds.parse().unwrap());
