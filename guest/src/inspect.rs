@@ -124,9 +124,7 @@ impl Layer {
             && !self.signatures.is_empty()
             && self.signatures.iter().all(|one| one.matches_from)
     }
-}
 
-impl Layer {
     fn outline(layer: &host::Layer, signature: impl Fn(&host::Signature) -> Signature) -> Self {
         Layer {
             signatures: layer.signatures().iter().map(signature).collect(),

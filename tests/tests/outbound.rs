@@ -39,6 +39,19 @@ const APPLY: &str = r#"{ "then": { "apply": { "profile": "p" } } }"#;
 const MUST: &str = r#"{ "then": { "require-encryption": "all", "apply": { "profile": "p" } } }"#;
 const MUST_ONLY: &str = r#"{ "then": { "require-encryption": "all" } }"#;
 
+/// The command compiles soon rather than well, so its frames are the largest.
+#[test]
+fn conditions_may_be_nested() {
+    let nested = (0..20).fold(r#"{ "subject": "news" }"#.to_owned(), |inner, _| {
+        format!(r#"{{ "not": {inner} }}"#)
+    });
+    let then = r#"{ "headers": { "add": { "X-Nested": "yes" } } }"#;
+    let rule = format!(r#"{{ "when": {nested}, "then": {then} }}"#);
+    let policy = policy(&rule, r#"mode = "sign""#);
+    let ran = policy.run(&mail(CHIEF, ALICE), CHIEF, &[ALICE], &[]);
+    assert_eq!(ran.copy().field("X-Nested"), Some("yes"));
+}
+
 fn mail(from: &str, to: &str) -> String {
     format!(
         "From: {from}\nTo: {to}\nSubject: news\nMessage-ID: <1@example.org>\n\

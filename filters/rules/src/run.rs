@@ -17,7 +17,8 @@ pub(crate) fn run(rules: &[Rule], tx: &Transaction) -> Result<Verdict, Error> {
         wrapped: false,
     };
     for rule in rules {
-        let pick = rule.when.pick(&acting.mail)?;
+        let everybody = 0..acting.mail.recipients().len();
+        let pick = rule.when.pick(&acting.mail, everybody)?;
         let matching = addresses(&acting.mail, &pick);
         explain(rule, &pick, &matching);
         if matching.is_empty() {
@@ -44,6 +45,7 @@ fn addresses(mail: &Mail<'_>, pick: &Pick) -> Vec<String> {
 }
 
 fn explain(rule: &Rule, pick: &Pick, matching: &[String]) {
+    // `Rules::new` named those that had no name.
     let id = rule.name.as_deref().unwrap_or_default();
     match pick.broken {
         Some(key) => explain::rule(id, false, &[("condition", key)]),

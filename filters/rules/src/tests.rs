@@ -118,7 +118,7 @@ impl Facts for Sample {
 #[track_caller]
 fn check_on(mail: &Sample, when: &str, expected: &str) {
     let condition: Condition = parse(when).unwrap();
-    let pick = condition.pick(mail).unwrap();
+    let pick = condition.pick(mail, 0..mail.recipients.len()).unwrap();
     let letters: String = pick
         .picked
         .iter()
@@ -291,7 +291,7 @@ fn smime_looks_at_one_signer_at_a_time() {
 #[test]
 fn what_cannot_be_told_is_an_error_and_asked_last() {
     let condition: Condition = parse(r#"{"dictionary":"nonsense"}"#).unwrap();
-    assert!(condition.pick(&sample()).is_err());
+    assert!(condition.pick(&sample(), 0..1).is_err());
     check(r#"{"dictionary":"nonsense","subject":"no"}"#, "");
 }
 

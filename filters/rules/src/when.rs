@@ -30,31 +30,20 @@ impl Condition {
             || self.not.as_ref().is_some_and(|not| not.names_recipients())
     }
 
-    /// Picks among all recipients.
-    pub(crate) fn pick(&self, mail: &impl Facts) -> Result<Pick, Error> {
-        let count = mail.recipients().len();
-        self.pick_if(mail, count > 0, || (0..count).collect())
-    }
-
-    /// Picks among some of the recipients.
-    fn pick_among(&self, mail: &impl Facts, among: Picked) -> Result<Pick, Error> {
-        self.pick_if(mail, !among.is_empty(), || among)
-    }
-
-    /// Cheap conditions go first, and nothing is asked once nobody is left.
-    fn pick_if(
+    /// Picks among some of the recipients. Cheap conditions go first, and nothing
+    /// is asked once nobody is left.
+    pub(crate) fn pick(
         &self,
         mail: &impl Facts,
-        is_anybody: bool,
-        among: impl FnOnce() -> Picked,
+        among: impl ExactSizeIterator<Item = usize>,
     ) -> Result<Pick, Error> {
-        if !is_anybody {
+        if among.len() == 0 {
             return Ok(Pick::nobody(None));
         }
         if let Some(key) = self.broken(mail)? {
             return Ok(Pick::nobody(Some(key)));
         }
-        let mut picked = among();
+        let mut picked: Picked = among.collect();
         let narrowings: [(&'static str, &Narrowing<'_>); 4] = [
             ("recipient", &|picked| self.pick_recipients(mail, picked)),
             ("all", &|picked| self.pick_all(mail, picked)),
@@ -76,8 +65,7 @@ impl Condition {
     /// The first condition about the whole message that does not hold.
     fn broken<F: Facts>(&self, mail: &F) -> Result<Option<&'static str>, Error> {
         type Check<'a> = &'a dyn Fn() -> Result<bool, Error>;
-        let text =
-            |test: &Option<_>, fact| Ok(test.is_none() || text_holds(test, mail.session(fact)));
+        let text = |test, fact| given(test, |text: &Text| Ok(text.fits(mail.session(fact))));
         let checks: [(&'static str, Check<'_>); 17] = [
             ("direction", &|| Ok(self.direction_holds(mail))),
             ("auth-user", &|| {
@@ -90,14 +78,12 @@ impl Condition {
             ("helo", &|| text(&self.helo, SessionFact::Helo)),
             ("tls", &|| text(&self.tls, SessionFact::Tls)),
             ("property", &|| {
-                Ok(named_holds(&self.property, |name, fits| {
-                    mail.property(name).iter().any(fits)
-                }))
+                given(&self.property, |test| {
+                    Ok(test.fits(mail.property(&test.name.0)))
+                })
             }),
             ("note", &|| {
-                Ok(named_holds(&self.note, |name, fits| {
-                    mail.note(name).iter().any(fits)
-                }))
+                given(&self.note, |test| Ok(test.fits(mail.note(&test.name.0))))
             }),
             ("auth-result", &|| Ok(self.auth_result_holds(mail))),
             ("sender", &|| {
@@ -109,14 +95,14 @@ impl Condition {
                 })
             }),
             ("header", &|| {
-                Ok(named_holds(&self.header, |name, fits| {
-                    mail.headers(name).iter().any(fits)
-                }))
+                given(&self.header, |test| {
+                    Ok(test.fits(mail.headers(&test.name.0).iter()))
+                })
             }),
             ("subject", &|| {
-                // Asked for only where a rule does.
-                Ok(self.subject.is_none()
-                    || text_holds(&self.subject, mail.headers("subject").iter()))
+                given(&self.subject, |text| {
+                    Ok(text.fits(mail.headers("subject").iter()))
+                })
             }),
             ("size", &|| Ok(self.size_holds(mail))),
             ("attachment", &|| {
@@ -191,7 +177,7 @@ impl Condition {
     fn pick_all(&self, mail: &impl Facts, among: Picked) -> Result<Picked, Error> {
         let conditions = self.all.iter().flat_map(|all| &all.0);
         conditions.into_iter().try_fold(among, |picked, condition| {
-            Ok(condition.pick_among(mail, picked)?.picked)
+            Ok(condition.pick(mail, picked.into_iter())?.picked)
         })
     }
 
@@ -201,7 +187,7 @@ impl Condition {
         };
         let mut left = among.clone();
         for condition in conditions {
-            let more = condition.pick_among(mail, left.clone())?.picked;
+            let more = condition.pick(mail, left.iter().copied())?.picked;
             left.retain(|index| !more.contains(index));
         }
         Ok(among
@@ -214,7 +200,7 @@ impl Condition {
         let Some(condition) = &self.not else {
             return Ok(among);
         };
-        let theirs = condition.pick_among(mail, among.clone())?.picked;
+        let theirs = condition.pick(mail, among.iter().copied())?.picked;
         Ok(among
             .into_iter()
             .filter(|index| !theirs.contains(index))
@@ -321,14 +307,18 @@ fn text_holds<S: AsRef<str>>(
     })
 }
 
-/// The same for things that have a name. To be there is enough when no value is
-/// asked for.
-fn named_holds(
-    test: &Option<AnyOf<Named>>,
-    some: impl Fn(&str, &dyn Fn(&String) -> bool) -> bool,
-) -> bool {
-    test.as_ref().is_none_or(|AnyOf(entries)| {
-        let fits = |entry: &Named| some(&entry.name.0, &|value| text_holds(&entry.value, [value]));
-        entries.iter().any(fits)
-    })
+impl Text {
+    /// Is one of the values of this form?
+    fn fits<S: AsRef<str>>(&self, values: impl IntoIterator<Item = S>) -> bool {
+        let mut values = values.into_iter();
+        values.any(|value| self.0.matches(value.as_ref()))
+    }
+}
+
+impl Named {
+    /// Is one of the values what is asked for? To be there is enough when no value is.
+    fn fits<S: AsRef<str>>(&self, values: impl IntoIterator<Item = S>) -> bool {
+        let mut values = values.into_iter();
+        values.any(|value| text_holds(&self.value, [value]))
+    }
 }

@@ -113,8 +113,8 @@ fn is_content_info(octets: &[u8]) -> bool {
 
 /// RFC 5322 §3.6.8.
 fn begins_with_a_field(octets: &[u8]) -> bool {
-    let mut name = octets.iter().take_while(|octet| **octet != b':').peekable();
-    name.peek().is_some() && name.all(u8::is_ascii_graphic) && octets.contains(&b':')
+    let colon = octets.iter().position(|octet| *octet == b':');
+    colon.is_some_and(|at| at > 0 && octets[..at].iter().all(u8::is_ascii_graphic))
 }
 
 /// RFC 7468 §8, §9, and what OpenSSL writes for PKCS #7.

@@ -21,14 +21,15 @@ use waxseal_benches::smime::{Operation, perform};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [what, seconds] = arguments.as_slice() else {
+    let seconds = arguments.get(1).and_then(|seconds| seconds.parse().ok());
+    let ([what, _], Some(seconds)) = (arguments.as_slice(), seconds) else {
         eprintln!(
             "hint: profile decision|engine-rsa|engine-p256|sign|encrypt|sign-encrypt|decrypt|verify \
              SECONDS"
         );
         return ExitCode::from(64);
     };
-    let duration = Duration::from_secs(seconds.parse().unwrap());
+    let duration = Duration::from_secs(seconds);
     let small = mail(SMALL, 0);
     match what.as_str() {
         "decision" => {
